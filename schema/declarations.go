@@ -30,6 +30,9 @@ type Declarations struct {
 	loaded *loaded
 }
 
+// NewDate parses a date, as declared, in a timezone. It returns nil if the text is invalid.
+func NewDate(text string, zone *time.Location) *Date { return declaration.NewDate(text, zone) }
+
 // principals returns the users and groups.
 func (d *Declarations) principals() declaration.Principals {
 	return declaration.Principals{Users: d.Users, Groups: d.Groups}

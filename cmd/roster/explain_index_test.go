@@ -113,6 +113,43 @@ func TestAnIndexNeverChangesAnExplanation(t *testing.T) {
 	}
 }
 
+// A command that has loaded the declarations leaves the index, so that the first question does not
+// load them. It does not write an index again that is there.
+func TestPlanAndApplyLeaveAnIndex(t *testing.T) {
+	o := indexedOrg(t)
+	for _, command := range []string{"apply", "plan"} {
+		o.must(os.RemoveAll(filepath.Join(o.work, ".git", "roster", "explain")))
+		run := func() {
+			if out, errs, code := o.roster(command, o.work); code != 0 {
+				t.Fatalf("roster %s: %d\n%s%s", command, code, out, errs)
+			}
+		}
+		run()
+		files := o.indexes()
+		if len(files) != 1 {
+			t.Fatalf("roster %s left %d indexes; want 1", command, len(files))
+		}
+		aged := time.Now().Add(-time.Hour)
+		o.must(os.Chtimes(files[0], aged, aged))
+		run()
+		if modified(t, files[0]).After(aged.Add(time.Minute)) {
+			t.Errorf("roster %s wrote the index again", command)
+		}
+		o.ask("p-3")
+		if have := o.indexes(); !slices.Equal(have, files) || !modified(t, files[0]).After(aged.Add(time.Minute)) {
+			t.Errorf("the question after roster %s did not use its index (%v, want %v)", command, have, files)
+		}
+	}
+	o.must(os.RemoveAll(filepath.Join(o.work, ".git", "roster", "explain")))
+	o.must(os.WriteFile(filepath.Join(o.work, "n.cue"), []byte("package roster\n// not committed\n"), 0o600))
+	if out, errs, code := o.roster("plan", o.work); code != 0 {
+		t.Fatalf("%d\n%s%s", code, out, errs)
+	}
+	if files := o.indexes(); len(files) != 0 {
+		t.Errorf("files that are not committed left an index: %v", files)
+	}
+}
+
 func modified(t *testing.T, name string) time.Time {
 	t.Helper()
 	info, err := os.Stat(name)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,7 +57,8 @@ func (x *explainIndexes) identity(commit string) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("tree %s, folder %q, roster %s, limits %+v", c.Tree, x.source.path, x.version, x.source.limits)
+	return fmt.Sprintf("format %d, tree %s, folder %q, roster %s, limits %+v", explainindex.Format, c.Tree,
+		x.source.path, x.version, x.source.limits)
 }
 
 func (x *explainIndexes) file(identity string) string {
@@ -97,6 +99,20 @@ func (x *explainIndexes) close() {
 	for _, f := range x.open {
 		_ = f.Close()
 	}
+}
+
+// keepIndex stores the index of the commit for later questions, unless it is there. A command that
+// has loaded the declarations calls it: loading them is most of what the first question costs.
+func (w *Workspace) keepIndex() {
+	if w.dirty {
+		return
+	}
+	indexes := w.explainIndexes()
+	identity := indexes.identity(w.commit.ID)
+	if _, err := os.Stat(indexes.file(identity)); identity == "" || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	indexes.store(w.commit.ID, w.declarations)
 }
 
 // store writes the index of a commit, and removes old ones. It does nothing for few users. An error

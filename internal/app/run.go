@@ -11,8 +11,9 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
-// Plan plans the named provisioner, or all if provisioner is "". It writes nothing. If some
-// provisioners fail, it returns the plans of the others and an error.
+// Plan plans the named provisioner, or all if provisioner is "". It writes nothing except the
+// index for explanations. If some provisioners fail, it returns the plans of the others and an
+// error.
 func (w *Workspace) Plan(ctx context.Context, provisioner string) ([]*reconcile.Plan, error) {
 	w.recorder.ReadOnly = true
 	requests, err := w.requests(ctx, provisioner)
@@ -133,6 +134,7 @@ func (w *Workspace) requests(ctx context.Context, provisioner string) ([]run.Req
 	if err != nil {
 		return nil, err
 	}
+	w.keepIndex()
 	var out []run.Request
 	for _, key := range keys {
 		request := run.Request{Provisioner: key, Declarations: w.declarations, Commit: w.commit,

@@ -2,16 +2,15 @@ package explainindex
 
 import (
 	"bytes"
-	"compress/flate"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -25,6 +24,9 @@ type Index struct {
 	contents     contents
 	organization *schema.Declarations
 	shared       *explain.Organization
+	mappings     []string // the keys of those that provisioners use
+	texts        texts
+	lists        nameLists
 }
 
 // errDamaged is the error for a file that is not the index that was asked for.
@@ -33,7 +35,7 @@ var errDamaged = errors.New("not the index of these declarations, or it is damag
 // trailerSize is the size of the MAC and of the length of the list of parts.
 const trailerSize = sha256.Size + 8
 
-// maxPart is the size of the largest part, uncompressed, that an index may have.
+// maxPart is the size of the largest part that an index may have.
 const maxPart = 256 << 20
 
 // Open opens an index of a size. It returns an error unless identity and key are those of Write.
@@ -55,34 +57,46 @@ func Open(r io.ReaderAt, size int64, identity string, key []byte) (*Index, error
 	}
 	i := &Index{r: r}
 	if !hmac.Equal(trailer[:sha256.Size], macOf(key, list)) || json.Unmarshal(list, &i.contents) != nil ||
-		i.contents.Format != format || i.contents.Identity != identity {
+		i.contents.Format != Format || i.contents.Identity != identity {
 		return nil, errDamaged
 	}
-	err := i.read(organizationPart, func(z io.Reader) (err error) {
-		i.organization, err = schema.Decode(z)
-		return err
-	})
+	text, err := i.read(organizationPart)
 	if err != nil {
 		return nil, err
 	}
-	i.shared = explain.OrganizationOf(i.organization)
+	if i.organization, err = schema.Decode(bytes.NewReader(text)); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(i.readValue(textsPart, &i.texts), i.readValue(listsPart, &i.lists)); err != nil {
+		return nil, err
+	}
+	i.shared, i.mappings = explain.OrganizationOf(i.organization), mappingKeys(i.organization)
 	return i, nil
 }
 
-// read decodes a part after it has compared its digest.
-func (i *Index) read(name string, decode func(io.Reader) error) error {
+// read returns a part after it has compared its digest.
+func (i *Index) read(name string) ([]byte, error) {
 	p, found := i.contents.Parts[name]
 	if !found || p.Length < 0 || p.Length > maxPart {
-		return errDamaged
+		return nil, errDamaged
 	}
 	data := make([]byte, p.Length)
 	if _, err := i.r.ReadAt(data, p.Offset); err != nil {
-		return fmt.Errorf("read %s of the index: %w", name, err)
+		return nil, fmt.Errorf("read %s of the index: %w", name, err)
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != p.SHA256 {
-		return errDamaged
+		return nil, errDamaged
 	}
-	if err := decode(io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxPart)); err != nil {
+	return data, nil
+}
+
+// readValue reads a part with one value.
+func (i *Index) readValue(name string, value any) error {
+	data, err := i.read(name)
+	if err != nil {
+		return err
+	}
+	if err := decode(data, value); err != nil {
 		return fmt.Errorf("decode %s of the index: %w", name, err)
 	}
 	return nil
@@ -93,40 +107,54 @@ func (i *Index) read(name string, decode func(io.Reader) error) error {
 func (i *Index) Organization() *schema.Declarations { return i.organization }
 
 // Named returns the declarations with the users that have one of some names: a key, a userId, an
-// email address or an earlier key, without regard to case.
+// email address, a first and last name, a userName in AWS or an earlier key, as schema.SameName
+// compares names. It may have other users too.
 func (i *Index) Named(names ...string) (*schema.Declarations, error) {
-	out := *i.organization
-	out.Users = map[string]*schema.User{}
+	var numbers []userNumber
 	for _, name := range names {
-		name = fold(name)
-		of := map[string][]string{}
-		err := i.read(namePart(name), func(z io.Reader) error { return gob.NewDecoder(z).Decode(&of) })
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range of[name] {
-			r, err := i.user(key)
+		for _, hash := range nameHashes(nil, name) {
+			shard, err := i.read(namePart(shardOfHash(hash)))
 			if err != nil {
 				return nil, err
 			}
-			if r == nil {
-				return nil, errDamaged
-			}
-			out.Users[key] = &r.User
+			usersNamed(shard, hash, func(n userNumber) { numbers = append(numbers, n) })
 		}
+	}
+	slices.Sort(numbers)
+	out := *i.organization
+	out.Users = map[string]*schema.User{}
+	for _, n := range slices.Compact(numbers) {
+		records, err := i.shard(n.shard())
+		if err != nil {
+			return nil, err
+		}
+		if n.position() >= len(records) {
+			return nil, errDamaged
+		}
+		u, err := i.declaredUser(&records[n.position()])
+		if err != nil {
+			return nil, err
+		}
+		out.Users[u.Key] = u
 	}
 	return &out, nil
 }
 
+// shard returns the records of a shard.
+func (i *Index) shard(shard int) (records []userRecord, err error) {
+	return records, i.readValue(userPart(shard), &records)
+}
+
 // user returns the record of a user; nil if the user is not declared.
 func (i *Index) user(key string) (*userRecord, error) {
-	records := map[string]userRecord{}
-	err := i.read(userPart(key), func(z io.Reader) error { return gob.NewDecoder(z).Decode(&records) })
+	records, err := i.shard(shardOf(key))
 	if err != nil {
 		return nil, err
 	}
-	if r, found := records[key]; found {
-		return &r, nil
+	for n := range records {
+		if records[n].Key == key {
+			return &records[n], nil
+		}
 	}
 	return nil, nil
 }
@@ -138,9 +166,21 @@ func (i *Index) Declared(key string, commit reconcile.CommitRef, at time.Time) (
 	if err != nil || r == nil {
 		return out, err
 	}
-	out.User = &explain.UserFacts{User: &r.User, Direct: r.Direct, Mapped: r.Mapped}
-	if reconcile.UserAt(&r.User, at) != &r.User {
-		out.User.Mapped = r.Outside
+	u, err := i.declaredUser(r)
+	if err != nil {
+		return nil, err
 	}
+	facts := &explain.UserFacts{User: u}
+	if facts.Direct, err = i.direct(r); err != nil {
+		return nil, err
+	}
+	records := r.Mapped
+	if reconcile.UserAt(u, at) != u {
+		records = r.Outside
+	}
+	if facts.Mapped, err = i.mapped(records); err != nil {
+		return nil, err
+	}
+	out.User = facts
 	return out, nil
 }

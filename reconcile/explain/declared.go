@@ -175,15 +175,26 @@ func inScope(p *schema.Provisioner, memberships []userMembership) bool {
 
 func mapUser(mapping *schema.Mapping, u *schema.User, groups []string) MappedUser {
 	mapped, err := mapping.Map(u, groups)
-	var out MappedUser
+	return NewMappedUser(mapping, mapped.Attributes, MappingFailure(err))
+}
+
+// MappingFailure returns why a mapping fails for a user, from the error of Map; "" if there is
+// none.
+func MappingFailure(err error) string {
 	var problems schema.Problems
 	switch {
 	case errors.As(err, &problems):
-		out.Error = problems[0].Message
+		return problems[0].Message
 	case err != nil:
-		out.Error = err.Error()
+		return err.Error()
 	}
-	for _, a := range mapped.Attributes {
+	return ""
+}
+
+// NewMappedUser returns the result of a mapping: attributes, or why it fails.
+func NewMappedUser(mapping *schema.Mapping, attributes schema.Attributes, failure string) MappedUser {
+	out := MappedUser{Error: failure}
+	for _, a := range attributes {
 		out.Values = append(out.Values, MappedValue{Path: a.Path, Value: a.Value, Pos: mapping.AttributePos(a.Path)})
 		out.Active = out.Active || a.Path == "active" && a.Value == "true"
 	}
