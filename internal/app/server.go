@@ -1,18 +1,22 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/election"
+	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/metrics"
 	"github.com/seed-d64a251c/roster/internal/notify"
@@ -20,6 +24,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -288,9 +293,20 @@ func (s *Server) handler() http.Handler {
 		server.Metrics = append(server.Metrics, metrics.NotificationsWaiting(s.notifier.Undelivered))
 	}
 	if s.previewer != nil && s.config.Forge.Kind != "" {
+		server.NewFile = s.approvalFile
 		server.ForgeProblem, server.Pulls = s.previewer.Problem, s.previewer.Pulls
 	}
 	return s.workspace.settings.Secrets.Handler(server.Handler())
+}
+
+// approvalFile returns the file that adds an approval of held changes, and the address of the page
+// of the forge that adds it to the branch.
+func (s *Server) approvalFile(digest string) (address, content string) {
+	c := &s.config.Forge
+	config := forge.Config{Kind: forge.Kind(c.Kind), Repository: cmp.Or(c.URL, s.config.Repository.URL)}
+	content = "package roster\n\n" + render.Approval(digest, "say why these changes are intended") + "\n"
+	name := fmt.Sprintf("approval-%.8s.cue", strings.TrimPrefix(digest, "sha256:"))
+	return config.NewFileURL(s.config.Branch, path.Join(s.workspace.source.path, name), content), content
 }
 
 // trigger is a channel that holds at most one event.

@@ -43,6 +43,7 @@ type Line struct {
 	Drift   int
 	Counted bool
 
+	held []uint64 // hashes of the titles of the groups of held changes, sorted
 	refs []uint64 // hashes of the users and groups that the report names, sorted; nil: not known
 }
 
@@ -54,6 +55,24 @@ func (l *Line) MayName(ref string) bool {
 	}
 	_, found := slices.BinarySearch(l.refs, hashOf(ref))
 	return found
+}
+
+// Holds reports whether the run held a group of changes with a title; see reconcile.HeldGroup.
+func (l *Line) Holds(title string) bool {
+	_, found := slices.BinarySearch(l.held, hashOf(title))
+	return found
+}
+
+// HeldSince returns since when the newest of lines holds a group of changes with a title: the time
+// of the first run that held it, without a run in between that did not. It is zero if it does not.
+func HeldSince(lines []Line, title string) (since time.Time) {
+	for i := range lines {
+		if !lines[i].Holds(title) {
+			break
+		}
+		since = lines[i].Finished
+	}
+	return since
 }
 
 func hashOf(ref string) uint64 {
@@ -221,8 +240,13 @@ func (r Reports) cut(oldest time.Time) Reports {
 
 func lineOf(link *audit.ChainLink) Line {
 	r := link.Report
-	return Line{ReportLink: link.ReportLink, Run: r.Run, Trigger: r.Trigger, Outcome: r.Outcome, Commit: r.Commit,
+	line := Line{ReportLink: link.ReportLink, Run: r.Run, Trigger: r.Trigger, Outcome: r.Outcome, Commit: r.Commit,
 		Started: r.Started, Finished: r.Finished, Counts: r.Counts, Summary: fmt.Sprintf("%.700s", r.Summary)}
+	for _, g := range r.HeldGroups {
+		line.held = append(line.held, hashOf(g.Title()))
+	}
+	slices.Sort(line.held)
+	return line
 }
 
 // count counts the changes of a report, unless it has more than the budget.

@@ -141,6 +141,27 @@ func TestABrokenChainSaysWhereItEnds(t *testing.T) {
 	}
 }
 
+func TestHeldChangesAreHeldSinceTheFirstRunThatHeldThem(t *testing.T) {
+	x, b := newIndex(t)
+	group := func(commit string) reconcile.HeldGroup {
+		return reconcile.HeldGroup{Cause: reconcile.Cause{Kind: reconcile.CauseCommit, Commit: commit}}
+	}
+	for i, groups := range [][]reconcile.HeldGroup{{group("a")}, {}, {group("a")}, {group("a"), group("b")}} {
+		b.add(reconcile.Report{Outcome: reconcile.RunHeld, Finished: noon.Add(time.Duration(i-10) * time.Hour),
+			HeldGroups: groups})
+	}
+	lines := refresh(t, x).Lines
+	for commit, hours := range map[string]int{"a": -8, "b": -7} {
+		g := group(commit)
+		if since := HeldSince(lines, g.Title()); !since.Equal(noon.Add(time.Duration(hours) * time.Hour)) {
+			t.Errorf("%s is held since %v", commit, since)
+		}
+	}
+	if since := HeldSince(lines, "another"); !since.IsZero() {
+		t.Errorf("what is not held is held since %v", since)
+	}
+}
+
 func TestManyChangesOfOneReportMayNameEverything(t *testing.T) {
 	x, b := newIndex(t)
 	var changes []reconcile.Done

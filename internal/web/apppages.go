@@ -253,7 +253,8 @@ func certificateRow(c *AppCertificate, now time.Time) page.CertificateRow {
 func endpointRows(side string, list []AppEndpoint) []page.EndpointRow {
 	var out []page.EndpointRow
 	for _, e := range list[:min(maxItems, len(list))] {
-		out = append(out, page.EndpointRow{Side: side, Kind: cutText(e.Kind, 200), Address: cutText(e.Address, 1000)})
+		out = append(out, page.EndpointRow{Side: side, Kind: cutText(strings.TrimPrefix(e.Kind,
+			"urn:oasis:names:tc:SAML:2.0:bindings:"), 200), Address: cutText(e.Address, 1000)})
 	}
 	return out
 }

@@ -48,6 +48,46 @@ func (s *Server) attentionPage(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, p)
 }
 
+// countStops returns the number of things that stops returns, without making them: every page has
+// it in its menu.
+func countStops(st *daemon.State) int {
+	n := 0
+	if st.PollError != "" {
+		n++
+	}
+	if st.InvalidReason != "" {
+		n++
+	}
+	for _, last := range st.Provisioners {
+		n += countStopsOf(&last)
+	}
+	return n
+}
+
+// countStopsOf returns the number of things that stopsOf returns.
+func countStopsOf(last *daemon.LastRun) int {
+	if last.Role == daemon.Standby {
+		return 0
+	}
+	n, report := 0, last.Report
+	if last.Quarantine != nil || last.Error != "" {
+		n++
+	}
+	if report == nil {
+		return n
+	}
+	if report.Audit.Holds() {
+		n++
+	}
+	if last.Quarantine == nil && report.Counts.Failed+report.Counts.Unknown > 0 {
+		n++
+	}
+	if len(last.Held) > 0 {
+		n++
+	}
+	return n + min(maxItems, len(report.Violations))
+}
+
 // stops returns the things that keep work from being done, the gravest first.
 func (s *Server) stops(st *daemon.State) []page.Item {
 	var out []page.Item
@@ -190,7 +230,7 @@ func (s *Server) heldItem(key string, last daemon.LastRun) page.Item {
 		i.Text = []string{schema.Count(last.Report.Counts.Held, "change") + " held until an approval is merged."}
 	}
 	var more int
-	if i.Held, more = heldOf(key, last.Held); more > 0 {
+	if i.Held, more = s.heldOf(key, last.Held); more > 0 {
 		i.Text = append(i.Text, fmt.Sprintf("%d more groups of held changes are not listed.", more))
 	}
 	i.Steps = []page.Step{{Text: "If one of them is a mistake, revert its commit: the rest then has " +

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -113,6 +114,12 @@ func (s *Server) showChanges(
 	q := r.URL.Query()
 	p.Filter = pageFilter(q, held)
 	out, code, err := s.changesIn(r.Context(), report, q, gravestFirst, htmlBudget)
+	if errors.Is(err, errCursor) {
+		q.Del("cursor")
+		p.Notice = "A newer run has come, or the address is wrong. This is the first page of the changes."
+		out, _, err = s.changesIn(r.Context(), report, q, gravestFirst, htmlBudget)
+		code = http.StatusGone
+	}
 	if err != nil {
 		p.Error, p.Heading = cutText(err.Error(), 1000), "The changes cannot be shown"
 		show(w, code, p)
@@ -127,14 +134,14 @@ func (s *Server) showChanges(
 		p.Lead += fmt.Sprintf(" %s not sent.", schema.Count(c.NotSent, "change"))
 	}
 	if p.Last && p.Filter.Text == "" && q.Get("cursor") == "" {
-		p.Held, _ = heldOf(p.Key, held)
+		p.Held, _ = s.heldOf(p.Key, held)
 		p.Held, _ = paged(len(p.Held), 0, maxGroups, htmlBudget/2, func(i int) page.Held { return p.Held[i] })
 	}
 	for i := range out.Changes {
 		p.Rows = append(p.Rows, changeRow(&out.Changes[i], report.Facts))
 	}
-	p.Total, p.Next = out.Total, out.Next
-	show(w, code, p)
+	p.Total, p.Next, p.Cursor = out.Total, out.Next, cutText(q.Get("cursor"), 300)
+	showList(w, r, code, p, nextOf(p.Next, p.NextPage))
 }
 
 // pageFilter is the filter of a request, with the choices of its lists.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/metrics"
@@ -90,7 +91,7 @@ func outOfSyncChart(lines []reportindex.Line, now time.Time) *page.Chart {
 	}
 	return page.NewChart(spec, func(add func(time.Time, int, int)) {
 		for begin, n := range minutes {
-			add(begin, 0, int((n+59)/60))
+			add(begin, 0, int(math.Ceil(n/60)))
 		}
 	})
 }

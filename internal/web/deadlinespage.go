@@ -1,8 +1,11 @@
 package web
 
 import (
+	"errors"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,6 +13,9 @@ import (
 	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/schema"
 )
+
+// chartWeeks is the number of weeks of the timeline of all deadlines.
+const chartWeeks = 104
 
 // deadlinesPage serves the page with what ends.
 func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +38,12 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 		due = st.AllDeadlines
 	}
 	now, code := s.now(), http.StatusOK
-	out, err := deadlinesOf(st, r, htmlBudget)
+	out, err := deadlinesOf(st, q, htmlBudget)
+	if errors.Is(err, errCursor) {
+		p.Error, code = "The deadlines are others now. This is their first page.", http.StatusGone
+		q.Del("cursor")
+		out, err = deadlinesOf(st, q, htmlBudget)
+	}
 	if err != nil {
 		p.Error, code = err.Error(), http.StatusBadRequest
 	}
@@ -49,13 +60,18 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 		spec := page.ChartSpec{ID: "timeline", Title: "What ends, by day", Last: now.AddDate(0, 0, chartDays),
 			N: chartDays + 1, Step: day, Series: []page.Series{{Class: "c-failed", Name: "within 7 days"},
 				{Class: "c-held", Name: "within 30 days"}, {Class: "c-plain", Name: "later"}}}
+		if p.All { // two years, by week
+			spec.Title, spec.Last, spec.N, spec.Step = "What ends, by week", now.AddDate(0, 0, 7*chartWeeks),
+				chartWeeks+1, 7*day
+		}
 		p.Timeline = page.NewChart(spec, func(add func(time.Time, int, int)) {
 			for _, d := range due {
 				add(d.EndsAt, urgency(d.EndsAt.Sub(now)), 1)
 			}
 		})
 	}
-	show(w, code, p)
+	p.Cursor = cutText(q.Get("cursor"), 300)
+	showList(w, r, code, p, nextOf(p.Next, p.NextPage))
 }
 
 // urgency returns the series of a deadline by the time that is left.
@@ -79,8 +95,44 @@ func deadlineRow(d *deadline.Deadline, now time.Time) page.DeadlineRow {
 	case left <= soon:
 		row.State.Class = "soon"
 	}
-	if d.Owner != "" && (d.Kind == deadline.Token || d.Kind == deadline.Pause || d.Kind == deadline.Deletion) {
-		row.Link = &page.Link{Text: d.Subject, Path: page.ProvisionerPath(d.Owner)}
+	if path := deadlinePath(d); path != "" {
+		row.Link = &page.Link{Text: d.Subject, Path: path}
 	}
 	return row
+}
+
+// declaredUser and declaredMember are the paths of users and memberships in declarations.
+var (
+	declaredUser   = regexp.MustCompile(`^users\.("(?:[^"\\]|\\.)*")$`)
+	declaredMember = regexp.MustCompile(`^groups\.("(?:[^"\\]|\\.)*")\.members\.`)
+)
+
+// deadlinePath returns the path of the page of what ends; "" if it has none.
+func deadlinePath(d *deadline.Deadline) string {
+	kind, match := "user", declaredUser.FindStringSubmatch(d.Path)
+	switch d.Kind {
+	case deadline.Token, deadline.Pause, deadline.Deletion:
+		if d.Owner == "" {
+			return ""
+		}
+		return page.ProvisionerPath(d.Owner)
+	case deadline.Certificate, deadline.Metadata:
+		if d.Owner == "" {
+			return ""
+		}
+		return page.AppPath(d.Owner)
+	case deadline.Membership:
+		kind, match = "group", declaredMember.FindStringSubmatch(d.Path)
+	case deadline.Validity:
+	default:
+		return ""
+	}
+	if match == nil {
+		return ""
+	}
+	key, err := strconv.Unquote(match[1])
+	if err != nil {
+		return ""
+	}
+	return page.ObjectPath(kind, key)
 }

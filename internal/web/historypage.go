@@ -96,8 +96,8 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request, kind string
 		return historyRow(kind, &all[i])
 	})
 	p.Rows, p.Total, p.Next = rows, len(all), cursorOf(next, newest)
-	p.Heading = historyHeading(kind, key, all)
-	show(w, code, p)
+	p.Heading, p.Cursor = historyHeading(kind, key, all), cutText(r.URL.Query().Get("cursor"), 300)
+	showList(w, r, code, p, nextOf(p.Next, p.NextPage))
 }
 
 // pastOfAll returns the changes of a user or group at all provisioners, the newest first, and sets

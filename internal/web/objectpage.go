@@ -35,7 +35,8 @@ func (s *Server) objectPage(w http.ResponseWriter, r *http.Request, kind string)
 	if len(p.Answers) == 1 {
 		p.Heading, p.Answers[0].Text = strings.TrimSuffix(p.Answers[0].Text, "."), ""
 	}
-	show(w, code, p)
+	p.Cursor = cutText(r.URL.Query().Get("cursor"), 300)
+	showList(w, r, code, p, nextOf(p.Next, p.NextPage))
 }
 
 // presences are the states of users and groups by what is last known in AWS.

@@ -39,8 +39,12 @@ func (s *Server) operationsPage(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Chart = operationsChart(list, s.now())
 	first := 0
+	code := http.StatusOK
 	if after := q.Get("cursor"); after != "" {
-		first = 1 + slices.IndexFunc(list, func(o operation.Operation) bool { return o.ID == after })
+		if first = 1 + slices.IndexFunc(list, func(o operation.Operation) bool { return o.ID == after }); first == 0 {
+			p.Error = "The operation after which this page began is forgotten. This is the first page."
+			code = http.StatusGone
+		}
 	}
 	rows, next := paged(len(list), first, maxRows, htmlBudget,
 		func(i int) page.OperationRow { return operationRow(list[i]) })
@@ -48,7 +52,8 @@ func (s *Server) operationsPage(w http.ResponseWriter, r *http.Request) {
 	if next > 0 {
 		p.Next = list[next-1].ID
 	}
-	show(w, http.StatusOK, p)
+	p.Cursor = cutText(q.Get("cursor"), 300)
+	showList(w, r, code, p, nextOf(p.Next, p.NextPage))
 }
 
 // chartDays is the number of days of a chart.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -112,7 +113,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	sent := map[string]string{}
+	writer := eventWriter{sent: map[string]operation.Operation{}}
 	keepAlive := time.NewTicker(20 * time.Second)
 	defer keepAlive.Stop()
 	for first := true; ; first = false {
@@ -121,7 +122,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		if id != "" {
 			list = slices.DeleteFunc(list, func(o operation.Operation) bool { return o.ID != id })
 		}
-		events, err := newEvents(list, sent, first && id == "")
+		events, err := writer.newEvents(list, first && id == "")
 		if err == nil && first {
 			events = ": the operations of roster\n\n" + events
 		}
@@ -154,24 +155,32 @@ func send(w http.ResponseWriter, control *http.ResponseController, text string) 
 	return control.Flush()
 }
 
+// eventWriter writes the events of one stream.
+type eventWriter struct {
+	sent    map[string]operation.Operation // as they were last sent, by id
+	encoded int                            // operations that were encoded
+}
+
 // newEvents returns the events of operations that differ from those that were sent, the oldest
-// first. With running set, ended operations are no events.
-func newEvents(list []operation.Operation, sent map[string]string, running bool) (string, error) {
+// first. With running set, ended operations are no events. It encodes only what differs: a stream
+// is written for each step of progress.
+func (e *eventWriter) newEvents(list []operation.Operation, running bool) (string, error) {
 	var b strings.Builder
 	for _, o := range slices.Backward(list) {
+		if last, found := e.sent[o.ID]; found && reflect.DeepEqual(last, o) {
+			continue
+		}
+		e.sent[o.ID] = o
+		if running && o.State.Ended() {
+			continue
+		}
 		o, _ := row(o)
 		data, err := json.Marshal(o)
 		if err != nil {
 			return "", err
 		}
-		data = output.EscapeJSON(data)
-		if sent[o.ID] == string(data) {
-			continue
-		}
-		sent[o.ID] = string(data)
-		if !running || !o.State.Ended() {
-			fmt.Fprintf(&b, "event: operation\nid: %s\ndata: %s\n\n", o.ID, data)
-		}
+		e.encoded++
+		fmt.Fprintf(&b, "event: operation\nid: %s\ndata: %s\n\n", o.ID, output.EscapeJSON(data))
 	}
 	return b.String(), nil
 }

@@ -273,3 +273,25 @@ func TestTooManyFollowersAreRefused(t *testing.T) {
 		t.Errorf("one more follower: %s", r.Status)
 	}
 }
+
+func TestAStreamEncodesWhatChanged(t *testing.T) {
+	_, list := newOperations(t)
+	for range 20 {
+		list.End(list.Start("aws", "commit", "abc").ID, operation.Result{Err: errors.New("no route")})
+	}
+	running := list.Start("aws", "commit", "abc")
+	w := eventWriter{sent: map[string]operation.Operation{}}
+	for done := range 10 {
+		list.Progress(running.ID, operation.Progress{Phase: "apply", Done: done, Total: 10})
+		text, err := w.newEvents(list.All(""), done == 0)
+		if err != nil || strings.Count(text, "event: operation") != 1 {
+			t.Fatalf("at %d the events are %q (%v)", done, text, err)
+		}
+	}
+	if w.encoded != 10 {
+		t.Errorf("%d operations are encoded for 10 events", w.encoded)
+	}
+	if text, _ := w.newEvents(list.All(""), false); text != "" {
+		t.Errorf("without a change there is %q", text)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/operation"
+	"github.com/seed-d64a251c/roster/internal/reportindex"
 	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
@@ -78,7 +79,7 @@ const maxStates = 6
 
 // frame returns what every page has around its content.
 func (s *Server) frame(r *http.Request, st *daemon.State) page.Frame {
-	return s.frameWith(r, st, len(s.stops(st)))
+	return s.frameWith(r, st, countStops(st))
 }
 
 // frameWith returns the frame if a number of things need attention.
@@ -160,11 +161,19 @@ func stateOf(key string, last daemon.LastRun) page.ProvisionerState {
 
 // heldOf returns the groups of held changes of a provisioner that a page lists, and the number of
 // others.
-func heldOf(key string, held []render.HeldSet) (sets []page.Held, more int) {
+func (s *Server) heldOf(key string, held []render.HeldSet) (sets []page.Held, more int) {
+	var lines []reportindex.Line
+	if s.History != nil {
+		lines = s.History.Reports(key).Lines
+	}
 	for _, set := range listed(held) {
-		sets = append(sets, page.Held{Title: set.Title, Author: set.Author, Changes: set.Changes, Users: set.Users,
-			Gates: set.Gates, Command: set.Approve,
-			Link: page.Link{Text: "the changes", Path: page.ChangesPath(key) + "?result=held"}})
+		one := page.Held{Title: set.Title, Author: set.Author, Changes: set.Changes, Users: set.Users,
+			Gates: set.Gates, Command: set.Approve, Since: reportindex.HeldSince(lines, set.Title),
+			Link: page.Link{Text: "the changes", Path: page.ChangesPath(key) + "?result=held"}}
+		if s.NewFile != nil && set.Digest != "" {
+			one.Forge, one.Approval = s.NewFile(set.Digest)
+		}
+		sets = append(sets, one)
 	}
 	return sets, len(held) - len(sets)
 }

@@ -74,6 +74,9 @@ func richServer(t *testing.T) *Server {
 		two.Provisioner = "new"
 		return []*explain.Explanation{&one, &two}, nil
 	}
+	server.NewFile = func(digest string) (string, string) {
+		return "https://forge.example/new?value=" + digest, "approvals: " + digest
+	}
 	server.History, server.Calls, server.Apps = exampleHistory(), exampleCalls, exampleApps
 	server.Pulls = func() ([]preview.Pull, bool) { return examplePulls(), true }
 	queued := list.Queue("aws", "request", "ann")
@@ -248,5 +251,54 @@ func TestWhatStopsWorkIsFirst(t *testing.T) {
 	}
 	if !slices.IsSorted(order) || !slices.Contains(order, "held") || order[0] != "bad" {
 		t.Errorf("the order is %q", order)
+	}
+}
+
+func TestTheMenuCountsWhatTheFirstPageLists(t *testing.T) {
+	s := richServer(t)
+	state := s.State()
+	check := func(name string) {
+		t.Helper()
+		if got, want := countStops(&state), len(s.stops(&state)); got != want {
+			t.Errorf("%s: the menu counts %d, and the page lists %d", name, got, want)
+		}
+	}
+	check("everything")
+	state.PollError, state.InvalidReason = "no route", "a.cue:1:1: wrong"
+	check("with a refused commit")
+	for key, last := range state.Provisioners {
+		one := map[string]daemon.LastRun{key: last}
+		state.Provisioners = one
+		check(key)
+		last.Error = "an error"
+		one[key] = last
+		check(key + " with an error")
+		if last.Report != nil {
+			report := *last.Report
+			report.Counts.Failed, report.Violations = 3, make([]reconcile.Violation, 2*maxItems)
+			last.Report = &report
+			one[key] = last
+			check(key + " with failures")
+		}
+	}
+	if countStops(&daemon.State{}) != 0 {
+		t.Error("nothing is counted as something")
+	}
+}
+
+func TestAPageOfAForgottenCursorSaysSo(t *testing.T) {
+	s := richServer(t)
+	for path, want := range map[string]string{
+		"/operations?cursor=forgotten":               "is forgotten",
+		"/provisioners/aws/changes?cursor=run-0~100": "A newer run has come",
+		"/deadlines?cursor=other~100":                "The deadlines are others now",
+		"/pulls?cursor=x":                            "The list is another one now",
+	} {
+		code, text := getPage(t, s, path)
+		if code != http.StatusGone || !strings.Contains(text, want) ||
+			!strings.Contains(text, "<tr role=\"row\"><th role=\"rowheader\"") &&
+				!strings.Contains(text, "<article") {
+			t.Errorf("%s: status %d, want %q and the first page", path, code, want)
+		}
 	}
 }

@@ -124,10 +124,18 @@ func headingOf(key string, state page.ProvisionerState, last daemon.LastRun) str
 	return fmt.Sprintf("%s is not in sync: %s", key, state.State.Word)
 }
 
+// capital returns a text with a first letter in upper case.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
 func provisionerBand(key string, last daemon.LastRun) []page.Brief {
 	mode := page.Brief{Name: "Mode", Head: "Not declared", Text: "What is left of it is removed."}
 	if t := last.Timing; t != nil {
-		mode.Head, mode.Text = strings.ToUpper(string(t.Mode[:1]))+string(t.Mode[1:]), modeTexts[t.Mode]
+		mode.Head, mode.Text = capital(string(t.Mode)), modeTexts[t.Mode]
 	}
 	run := page.Brief{Name: "Last run", Head: "None yet"}
 	if !last.Time.IsZero() {
@@ -139,7 +147,7 @@ func provisionerBand(key string, last daemon.LastRun) []page.Brief {
 			r.Counts.Failed)
 		run.Link = &page.Link{Text: "See the changes", Path: page.ChangesPath(key)}
 		if r.Audit != nil {
-			trust.Head, trust.Text = string(r.Audit.Level), cutText(r.Audit.Reason, 500)
+			trust.Head, trust.Text = capital(string(r.Audit.Level)), cutText(r.Audit.Reason, 500)
 		}
 	}
 	next := page.Brief{Name: "Next run", Head: "None is planned"}
@@ -198,7 +206,7 @@ func timingFacts(last daemon.LastRun) []page.Fact {
 // readFacts say how the last run read AWS.
 func readFacts(r *reconcile.Report) []page.Fact {
 	if r.CachedRead != nil {
-		return []page.Fact{{Name: "AWS read", Text: "partly, the oldest part at", Time: r.CachedRead.OldestRead}}
+		return []page.Fact{{Name: "AWS read", Text: "(the oldest part)", Time: r.CachedRead.OldestRead}}
 	}
-	return []page.Fact{{Name: "AWS read", Text: "everything at", Time: r.Started}}
+	return []page.Fact{{Name: "AWS read", Text: "(everything)", Time: r.Started}}
 }

@@ -135,12 +135,7 @@ func pullRow(pull *preview.Pull) page.PullRow {
 }
 
 // sentenceOf returns a clause as a sentence.
-func sentenceOf(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
-}
+func sentenceOf(text string) string { return capital(text) + "." }
 
 // pullState is the state of a pull request as a word.
 func pullState(pull *preview.Pull) page.State {

@@ -42,6 +42,9 @@ type Server struct {
 	Metrics []prometheus.Collector
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
+	// NewFile, if set, returns the file that adds an approval of a digest, and the address of the
+	// page of the forge that adds it to the branch.
+	NewFile func(digest string) (address, content string)
 	// History, if set, has what the last reports say.
 	History History
 	// Calls, if set, returns the calls to AWS of a provisioner by hour, and the time of the first

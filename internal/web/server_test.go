@@ -376,7 +376,7 @@ func TestEachLevelOfTrustIsShown(t *testing.T) {
 		report := *state.Provisioners["aws"].Report
 		report.Audit = &reconcile.AuditSummary{Level: level, Reason: "of the test"}
 		state.Provisioners["aws"] = daemon.LastRun{Report: &report, Time: noon}
-		for path, text := range map[string]string{"/provisioners/aws": "<strong>" + string(level) +
+		for path, text := range map[string]string{"/provisioners/aws": "<strong>" + capital(string(level)) +
 			"</strong>of the test",
 			"/api/v1/status": fmt.Sprintf("%q: %q", "level", level)} {
 			if out := body(t, get(t, state, "GET", path)); !strings.Contains(out, text) {

@@ -80,7 +80,7 @@ type Deadlines struct {
 
 // deadlines serves the due deadlines, or with all=true every deadline.
 func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
-	out, err := deadlinesOf(s.State(), r, jsonBudget)
+	out, err := deadlinesOf(s.State(), r.URL.Query(), jsonBudget)
 	switch {
 	case errors.Is(err, errCursor):
 		fail(w, http.StatusGone, err)
@@ -91,12 +91,12 @@ func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error) {
-	limit, err := limitOf(r.URL.Query())
+func deadlinesOf(st daemon.State, q url.Values, budget int) (Deadlines, error) {
+	limit, err := limitOf(q)
 	if err != nil {
 		return Deadlines{}, err
 	}
-	all, err := allOf(r.URL.Query())
+	all, err := allOf(q)
 	if err != nil {
 		return Deadlines{}, err
 	}
@@ -104,7 +104,7 @@ func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error
 	if all {
 		list, base = st.AllDeadlines, base+" all"
 	}
-	offset, err := offsetOf(r.URL.Query().Get("cursor"), base)
+	offset, err := offsetOf(q.Get("cursor"), base)
 	if err != nil {
 		return Deadlines{}, err
 	}

@@ -216,19 +216,25 @@ type violation struct {
 	Nodes    []struct{ HTML, FailureSummary string }
 }
 
-// pages are the paths of all kinds of pages, with what their heading says.
-var pages = []struct{ name, path, heading string }{
-	{"needs attention", "/", "need"},
-	{"provisioners", "/provisioners", "in sync"},
-	{"provisioner", "/provisioners/aws", "aws is not in sync"},
-	{"changes", "/provisioners/aws/changes", "lose all access (held)"},
-	{"changes by a filter", "/provisioners/aws/changes?q=karim&effect=loses+access", "all access"},
-	{"user", "/users/u-1002", "bram@example.com (u-1002) is in AWS and may sign in"},
-	{"group", "/groups/break-glass", "Break Glass"},
-	{"nobody", "/find?q=nobody-has-this-name", "Nobody and no group"},
-	{"operations", "/operations", "operations since"},
-	{"operation", "", ""}, // its path is in the list of operations
-	{"deadlines", "/deadlines?all=true", "with an end"},
+// pages are the paths of all kinds of pages, with what their heading says. With link, the page is
+// the one that this link of the path leads to.
+var pages = []struct{ name, path, heading, link string }{
+	{name: "needs attention", path: "/", heading: "need"},
+	{name: "provisioners", path: "/provisioners", heading: "in sync"},
+	{name: "provisioner", path: "/provisioners/aws", heading: "aws is not in sync"},
+	{name: "changes", path: "/provisioners/aws/changes", heading: "lose all access (held)"},
+	{name: "changes by a filter", path: "/provisioners/aws/changes?q=karim&effect=loses+access", heading: "all access"},
+	{name: "user", path: "/users/u-1002", heading: "bram@example.com (u-1002) is in AWS and may sign in"},
+	{name: "history of a user", path: "/users/u-1041/history", heading: "gained access 3 times and lost it never"},
+	{name: "group", path: "/groups/break-glass", heading: "Break Glass"},
+	{name: "history of a group", path: "/groups/sre/history", heading: "Site Reliability"},
+	{name: "run", path: "/users/u-1041/history", link: "a[href*='/runs/']", heading: "Priya Menon"},
+	{name: "nobody", path: "/find?q=nobody-has-this-name", heading: "Nobody and no group"},
+	{name: "operations", path: "/operations", heading: "operations since"},
+	{name: "operation", path: "/operations", link: "tbody th a[href^='/operations/']"},
+	{name: "deadlines", path: "/deadlines?all=true", heading: "with an end"},
+	{name: "apps", path: "/apps", heading: "with sign-in settings"},
+	{name: "app", path: "/apps", link: "tbody th a[href^='/apps/']", heading: "certificate"},
 }
 
 // TestPagesInABrowser looks at every page in both themes and in four widths: axe-core finds
@@ -254,8 +260,8 @@ func TestPagesInABrowser(t *testing.T) {
 	for _, p := range pages {
 		t.Run(p.name, func(t *testing.T) {
 			path := p.path
-			if path == "" {
-				path = firstOperation(t, ctx, d.address)
+			if p.link != "" {
+				path = linked(t, ctx, d.address+p.path, p.link)
 			}
 			headings := map[string]bool{}
 			for _, scripts := range []bool{true, false} {
@@ -287,15 +293,15 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
-// firstOperation returns the path of the first operation of the list.
-func firstOperation(t *testing.T, ctx context.Context, address string) string {
+// linked returns the path of the first link of a page that a selector finds.
+func linked(t *testing.T, ctx context.Context, address, selector string) string {
 	t.Helper()
-	if err := chromedp.Do(ctx, chromedp.Navigate(address+"/operations")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
 		t.Fatal(err)
 	}
-	link, err := chromedp.Run(ctx, chromedp.AttributeValue(chromedp.CSS("tbody th a[href^='/operations/']"), "href"))
+	link, err := chromedp.Run(ctx, chromedp.AttributeValue(chromedp.CSS(selector), "href"))
 	if err != nil || !link.Exists {
-		t.Fatalf("the list of operations leads to no operation: %v", err)
+		t.Fatalf("%s has no link %s: %v", address, selector, err)
 	}
 	return link.Value
 }

@@ -46,8 +46,12 @@ type Held struct {
 	Title, Author  string
 	Changes, Users int
 	Gates          []string
-	Command        string // that approves them
-	Link           Link   // to the changes
+	Since          time.Time // zero if it is not known
+	Command        string    // that approves them
+	Link           Link      // to the changes
+	// Forge leads to the page of the forge that adds the approval, and Approval is the text of it;
+	// both are empty without a forge.
+	Forge, Approval string
 }
 
 // Write writes the page.

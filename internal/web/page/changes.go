@@ -17,6 +17,8 @@ type Changes struct {
 	Total  int // that match the filter
 	Next   string
 	Error  string
+	Notice string
+	Cursor string // of the page itself
 }
 
 // Filter is what a reader asks for. Each field is "" for any.

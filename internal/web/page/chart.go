@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Chart is a drawing of bars by day or hour. All its words are outside of the drawing.
+// Chart is a drawing of bars by hour, day or week. All its words are outside of the drawing.
 type Chart struct {
 	ChartSpec
 	From, To time.Time // when the first and the last bar begin
@@ -21,7 +21,7 @@ type ChartSpec struct {
 	ID, Title string
 	// Note is a sentence below the title: what is counted, and what is not.
 	Note string
-	// Last is in the last bar. N is the number of bars. Each is Step long: a day or an hour.
+	// Last is in the last bar. N is the number of bars. Each is Step long: an hour, a day or a week.
 	Last time.Time
 	N    int
 	Step time.Duration
@@ -106,10 +106,13 @@ func (c *Chart) draw(counts [][]int) {
 
 func number(x float64) string { return fmt.Sprintf("%.1f", x) }
 
-// Per is what a bar is: a day or an hour.
+// Per is what a bar is: an hour, a day or a week.
 func (c *Chart) Per() string {
-	if c.Step == time.Hour {
+	switch c.Step {
+	case time.Hour:
 		return "hour"
+	case 7 * 24 * time.Hour:
+		return "week"
 	}
 	return "day"
 }

@@ -16,6 +16,7 @@ type Deadlines struct {
 	Rows       []DeadlineRow
 	Total      int
 	Next       string
+	Cursor     string // of the page itself
 	Error      string
 }
 

@@ -14,6 +14,7 @@ type History struct {
 	Rows   []HistoryRow
 	Total  int
 	Next   string
+	Cursor string   // of the page itself
 	Notes  []string // how far the search went
 	Error  string
 }

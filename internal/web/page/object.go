@@ -14,6 +14,7 @@ type Object struct {
 	Command string // that prints the same
 	History string // the path of the history; "" if there is none
 	Next    string // the cursor of the next page of facts
+	Cursor  string // of the page itself
 }
 
 // Answer is what is known of the object at one provisioner.

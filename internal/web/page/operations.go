@@ -13,7 +13,8 @@ type Operations struct {
 	Keys, States       []string
 	Chart              *Chart // nil if there are no operations
 	Rows               []OperationRow
-	Next               string
+	Next, Error        string
+	Cursor             string // of the page itself
 }
 
 // OperationRow is one operation.
@@ -30,6 +31,9 @@ type OperationRow struct {
 
 // Path is the path of the page of the operation.
 func (r *OperationRow) Path() string { return OperationPath(r.ID) }
+
+// ProvisionerPath is the path of the provisioner's page.
+func (r *OperationRow) ProvisionerPath() string { return ProvisionerPath(r.Provisioner) }
 
 // NextPage is the address of the next page.
 func (p *Operations) NextPage() string {
