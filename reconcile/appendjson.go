@@ -30,14 +30,14 @@ func (d *Done) AppendJSON(b []byte) ([]byte, error) {
 		w.optional("commit", c.Cause.Commit)
 		w.b = append(w.b, '}')
 	}
-	if len(c.DependsOn) > 0 {
-		w.value("dependsOn", c.DependsOn)
+	if len(c.DependsOn()) > 0 {
+		w.value("dependsOn", c.DependsOn())
 	}
-	if len(c.Held) > 0 {
-		w.value("held", c.Held)
+	if len(c.Held()) > 0 {
+		w.value("held", c.Held())
 	}
-	w.optional("approval", c.Approval)
-	w.optional("waiting", c.Waiting)
+	w.optional("approval", c.Approval())
+	w.optional("waiting", c.Waiting())
 	w.text("result", string(d.Result))
 	w.optional("error", d.Error)
 	w.optional("requestId", d.RequestID)

@@ -30,9 +30,9 @@ func NewApplyResult(plan *Plan, ledger *Ledger) *ApplyResult {
 		c := &plan.Changes[i]
 		r.Changes[i].Change = c
 		switch {
-		case c.Waiting != "":
+		case c.Waiting() != "":
 			r.Changes[i].Result = ResultWaiting
-		case len(c.Held) > 0:
+		case len(c.Held()) > 0:
 			r.Changes[i].Result = ResultHeld
 		}
 	}

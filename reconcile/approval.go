@@ -246,19 +246,20 @@ func (p *Plan) releaseHeld(covers func(*Change) (approval string, ok bool)) []in
 	before := map[int][]Hold{}
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if len(c.Held) == 0 || !c.Approvable() {
+		if len(c.Held()) == 0 || !c.Approvable() {
 			continue
 		}
 		if approval, ok := covers(c); ok {
-			before[i], c.Held, c.Approval = c.Held, nil, approval
+			before[i] = c.Held()
+			c.decide(func(d *Decision) { d.Held, d.Approval = nil, approval })
 		}
 	}
 	holdDependents(p.Changes)
 	var released []int
 	for _, i := range slices.Sorted(maps.Keys(before)) {
 		c := &p.Changes[i]
-		if len(c.Held) > 0 { // it depends on a change that is not covered
-			c.Held, c.Approval = append(before[i], c.Held...), ""
+		if len(c.Held()) > 0 { // it depends on a change that is not covered
+			c.decide(func(d *Decision) { d.Held, d.Approval = slices.Concat(before[i], d.Held), "" })
 			continue
 		}
 		released = append(released, i)
@@ -272,8 +273,8 @@ func (p *Plan) releaseHeld(covers func(*Change) (approval string, ok bool)) []in
 func (p *Plan) dropUnusedApprovals() {
 	sent := map[string]bool{}
 	for i := range p.Changes {
-		if c := &p.Changes[i]; c.Approval != "" && c.Released() {
-			sent[c.Approval] = true
+		if c := &p.Changes[i]; c.Approval() != "" && c.Released() {
+			sent[c.Approval()] = true
 		}
 	}
 	p.Approvals = slices.DeleteFunc(p.Approvals,
@@ -295,7 +296,7 @@ func (p *Plan) UsedApprovals(now time.Time) []ApprovalUse {
 // Approvable reports whether an approval can release the change. Otherwise the declarations must
 // change.
 func (c *Change) Approvable() bool {
-	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.NotApprovable })
+	return !slices.ContainsFunc(c.Held(), func(h Hold) bool { return h.NotApprovable })
 }
 
 // Printed reports whether the report printed a digest as held.

@@ -17,7 +17,7 @@ func TestAnApprovalWithoutAPositionIsNamedByItsDigest(t *testing.T) {
 func heldDeactivation(key string) Change {
 	return Change{Kind: DeactivateUser, Key: key, ID: "id-" + key, Origin: Drift, Cause: Cause{Kind: CauseDrift},
 		Attributes: []AttributeChange{{Path: "active", Old: "true", New: "false"}},
-		Held:       []Hold{{Gate: gateMaxRemovals, Reason: "too many"}}}
+		Decision:   &Decision{Held: []Hold{{Gate: gateMaxRemovals, Reason: "too many"}}}}
 }
 
 func TestAnApprovalCoversOnlyWhatItsReportPrinted(t *testing.T) {
@@ -46,14 +46,14 @@ func TestAnApprovalCoversOnlyWhatItsReportPrinted(t *testing.T) {
 
 func TestAChangeStaysHeldIfItDependsOnAChangeThatIsNotCovered(t *testing.T) {
 	ann, bob := heldDeactivation("ann"), heldDeactivation("bob")
-	bob.DependsOn = []Ref{ann.Ref()}
+	bob.dependOn(ann.Ref())
 	p := &Plan{Changes: []Change{ann, bob}}
 	if p.release("sha256:1", func(c *Change) bool { return c.Key == "bob" }) {
 		t.Error("something was released")
 	}
 	for i := range p.Changes {
-		if c := &p.Changes[i]; c.Released() || c.Approval != "" {
-			t.Errorf("the change of %s is released by %q", c.Key, c.Approval)
+		if c := &p.Changes[i]; c.Released() || c.Approval() != "" {
+			t.Errorf("the change of %s is released by %q", c.Key, c.Approval())
 		}
 	}
 }

@@ -14,7 +14,7 @@ func TestAnApprovalThatMatchesNothingIsNamed(t *testing.T) {
 		r := &Report{HeldDigest: digest}
 		for _, key := range keys {
 			r.Changes = append(r.Changes, Done{Change: &Change{Kind: DeactivateUser, Key: key, ID: "id-" + key,
-				Held: []Hold{{Gate: "maxRemovals"}}}, Result: ResultHeld})
+				Decision: &Decision{Held: []Hold{{Gate: "maxRemovals"}}}}, Result: ResultHeld})
 		}
 		return r
 	}

@@ -87,7 +87,7 @@ type AuditState struct {
 // Interrupted is a run that ended without a report.
 type Interrupted struct {
 	Intent  Intent
-	Entries []Entry // in order; a write with a BeginWrite but no EndWrite may have taken effect or not
+	Entries []Entry // in order; a write with a BeginWrites but no EndWrite may have taken effect or not
 }
 
 // ReportLink identifies a report by its path and content.

@@ -64,7 +64,7 @@ func setCauses(changes []Change, known KnownCauses) {
 // applied one declared otherwise.
 func (p *Plan) NeedsCauses() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool {
-		return c.needsCause() && (c.Approval != "" || len(c.Held) > 0 && c.Approvable()) ||
+		return c.needsCause() && (c.Approval() != "" || len(c.Held()) > 0 && c.Approvable()) ||
 			p.commitsBetween && c.mayBeRedeclared()
 	})
 }
@@ -190,7 +190,7 @@ func heldCauses(changes []Change) []CauseOfChanges {
 	var out []CauseOfChanges
 	for i := range changes {
 		c := &changes[i]
-		if len(c.Held) == 0 || c.Cause.Kind != CauseCommit && c.Cause.Kind != CauseBefore {
+		if len(c.Held()) == 0 || c.Cause.Kind != CauseCommit && c.Cause.Kind != CauseBefore {
 			continue
 		}
 		n := slices.IndexFunc(out, func(k CauseOfChanges) bool { return k.Cause == c.Cause })

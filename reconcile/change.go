@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -39,6 +40,19 @@ type Change struct {
 	Reason Reason `json:"reason"`
 	// Cause is what brought the change. Held changes are grouped by it.
 	Cause Cause `json:"cause,omitzero"`
+	// Decision is what was decided about the change; nil if it is sent and depends on no other.
+	// Most of a million changes have none.
+	*Decision
+
+	// The rest is not part of its JSON.
+
+	Outside    bool `json:"-"` // it is drift, whatever earlier runs did
+	Redeclared bool `json:"-"` // it goes back to the last applied commit, see setCauses
+}
+
+// Decision is what was decided about a change: whether it is sent, and after which others. Copies
+// of a change share it, so it is never modified.
+type Decision struct {
 	// DependsOn lists the changes that this one depends on. It is held with them, and skipped if
 	// one of them fails.
 	DependsOn []Ref `json:"dependsOn,omitempty"`
@@ -48,12 +62,51 @@ type Change struct {
 	Approval string `json:"approval,omitempty"`
 	// Waiting is why the provisioner's mode or window does not send the change; empty if it does.
 	Waiting string `json:"waiting,omitempty"`
-
-	// The rest is not part of its JSON.
-
-	Outside    bool `json:"-"` // it is drift, whatever earlier runs did
-	Redeclared bool `json:"-"` // it goes back to the last applied commit, see setCauses
 }
+
+// decision returns the decision about the change, for reading.
+func (c *Change) decision() Decision {
+	if c.Decision == nil {
+		return Decision{}
+	}
+	return *c.Decision
+}
+
+// DependsOn returns the changes that this one depends on.
+func (c *Change) DependsOn() []Ref { return c.decision().DependsOn }
+
+// Held returns the gates that hold the change; none means released.
+func (c *Change) Held() []Hold { return c.decision().Held }
+
+// Approval returns the digest of the approval that released the change, or "".
+func (c *Change) Approval() string { return c.decision().Approval }
+
+// Waiting returns why the mode or window does not send the change, or "".
+func (c *Change) Waiting() string { return c.decision().Waiting }
+
+// decide replaces the decision by one that set has changed.
+func (c *Change) decide(set func(*Decision)) {
+	d := c.decision()
+	set(&d)
+	c.Decision = &d
+	if len(d.DependsOn) == 0 && len(d.Held) == 0 && d.Approval == "" && d.Waiting == "" {
+		c.Decision = nil
+	}
+}
+
+// hold replaces the gates that hold the change.
+func (c *Change) hold(holds []Hold) { c.decide(func(d *Decision) { d.Held = holds }) }
+
+// addHold adds a gate that holds the change.
+func (c *Change) addHold(h Hold) { c.hold(append(slices.Clip(c.Held()), h)) }
+
+// dependOn adds a change that this one depends on.
+func (c *Change) dependOn(r Ref) {
+	c.decide(func(d *Decision) { d.DependsOn = append(slices.Clip(d.DependsOn), r) })
+}
+
+// wait sets why the change is not sent.
+func (c *Change) wait(reason string) { c.decide(func(d *Decision) { d.Waiting = reason }) }
 
 // AttributeChange is the change of one attribute. An empty Old means that it was absent, an empty
 // New that it is removed.

@@ -9,7 +9,7 @@ import (
 // heldDigest returns the digest of the held changes that an approval can release; "" if there is
 // none.
 func (p *Plan) heldDigest() string {
-	held := func(c *Change) bool { return len(c.Held) > 0 && c.Waiting == "" && c.Approvable() }
+	held := func(c *Change) bool { return len(c.Held()) > 0 && c.Waiting() == "" && c.Approvable() }
 	if !slices.ContainsFunc(p.Changes, func(c Change) bool { return held(&c) }) {
 		return ""
 	}

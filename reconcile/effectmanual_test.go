@@ -9,13 +9,14 @@ func TestASentenceSaysWhatWasDoneByHand(t *testing.T) {
 		change Change
 		want   string
 	}{
-		"a deleted user": {Change{Kind: CreateUser, Held: []Hold{{Gate: "vanished"}}},
+		"a deleted user": {Change{Kind: CreateUser, Decision: &Decision{Held: []Hold{{Gate: "vanished"}}}},
 			"ann is new in AWS (held; deleted by hand)"},
-		"a user deleted and created again": {Change{Kind: AdoptUser, Held: []Hold{{Gate: "vanished"}}},
+		"a user deleted and created again": {
+			Change{Kind: AdoptUser, Decision: &Decision{Held: []Hold{{Gate: "vanished"}}}},
 			"the existing AWS user of ann is adopted (held; deleted and created again by hand)"},
 		"a group deleted and created again": {Change{Kind: AdoptGroup},
 			"group ann in AWS is adopted (deleted and created again by hand)"},
-		"a deactivated user": {Change{Kind: ActivateUser, Held: []Hold{{Gate: "switchedOff"}}},
+		"a deactivated user": {Change{Kind: ActivateUser, Decision: &Decision{Held: []Hold{{Gate: "switchedOff"}}}},
 			"ann may sign in again (held; deactivated by hand)"},
 		"an activated user": {Change{Kind: DeactivateUser}, "ann may no longer sign in (activated by hand)"},
 		"a renamed user": {Change{Kind: RenameUser, Attributes: set("userName")},

@@ -62,9 +62,9 @@ func stateOf(c *Change, result Result) Result {
 		return ""
 	case result != "":
 		return result
-	case c.Waiting != "":
+	case c.Waiting() != "":
 		return ResultWaiting
-	case len(c.Held) > 0:
+	case len(c.Held()) > 0:
 		return ResultHeld
 	}
 	return ""

@@ -76,7 +76,7 @@ func TestAnOrganizationHasTheSamePlanInAllFormats(t *testing.T) {
 			plan := reconcile.NewPlan(in)
 			lines := []string{plan.Digest}
 			for _, c := range plan.Changes {
-				lines = append(lines, fmt.Sprint(c.Kind, c.Key, c.Name, c.Member, c.Attributes, c.Origin, c.Held))
+				lines = append(lines, fmt.Sprint(c.Kind, c.Key, c.Name, c.Member, c.Attributes, c.Origin, c.Held()))
 			}
 			if i == 0 {
 				first = lines

@@ -130,7 +130,7 @@ func applyGates(in *gateInput) []string {
 			for i, reason := range g.holds(in, g.tuned(declared)) {
 				c := &in.changes[i]
 				final := g.notApprovable != nil && g.notApprovable(in, c)
-				c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason, NotApprovable: final})
+				c.addHold(Hold{Gate: g.name, Reason: reason, NotApprovable: final})
 			}
 		}
 		g.holdStrictly(in)
@@ -142,19 +142,19 @@ func applyGates(in *gateInput) []string {
 
 // holdDependents holds the changes that depend on a held change, directly or through other changes.
 func holdDependents(changes []Change) {
-	if !slices.ContainsFunc(changes, func(c Change) bool { return len(c.Held) > 0 }) {
+	if !slices.ContainsFunc(changes, func(c Change) bool { return len(c.Held()) > 0 }) {
 		return
 	}
 	each := eachDependency(changes)
 	for changed := true; changed; {
 		changed = false
 		for i := range changes {
-			if len(changes[i].Held) > 0 {
+			if len(changes[i].Held()) > 0 {
 				continue
 			}
 			each(i, func(j int) {
-				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
-					changes[i].Held = []Hold{{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}}
+				if len(changes[j].Held()) > 0 && len(changes[i].Held()) == 0 {
+					changes[i].addHold(Hold{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())})
 					changed = true
 				}
 			})
@@ -173,17 +173,17 @@ func markNotApprovable(changes []Change) {
 		changed = false
 		for i := range changes {
 			c := &changes[i]
-			if len(c.Held) == 0 || !c.Approvable() {
+			if len(c.Held()) == 0 || !c.Approvable() {
 				continue
 			}
 			each(i, func(j int) {
-				if len(changes[j].Held) == 0 || changes[j].Approvable() || !c.Approvable() {
+				if len(changes[j].Held()) == 0 || changes[j].Approvable() || !c.Approvable() {
 					return
 				}
 				hold := Hold{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}
-				c.Held = slices.DeleteFunc(slices.Clone(c.Held), func(h Hold) bool { return h == hold })
+				others := slices.DeleteFunc(slices.Clone(c.Held()), func(h Hold) bool { return h == hold })
 				hold.NotApprovable = true
-				c.Held = append(c.Held, hold)
+				c.hold(append(others, hold))
 				changed = true
 			})
 		}
@@ -196,7 +196,7 @@ func eachDependency(changes []Change) func(i int, f func(j int)) {
 	dependencies := NewDependencies(changes)
 	finalRename := map[Ref]int{} // temporary rename -> the change that gives the final name
 	for i := range changes {
-		for _, ref := range changes[i].DependsOn {
+		for _, ref := range changes[i].DependsOn() {
 			if ref.Kind.Action() == ActionTemporaryRename && ref.Key == changes[i].Key {
 				finalRename[ref] = i
 			}

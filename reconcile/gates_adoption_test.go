@@ -304,7 +304,7 @@ func TestTheReasonOfATakenNameIsTheSameEachTime(t *testing.T) {
 	reasons := map[string]bool{}
 	for range 50 {
 		for _, c := range NewPlan(p.in).Changes {
-			for _, hold := range c.Held {
+			for _, hold := range c.Held() {
 				reasons[hold.Reason] = true
 			}
 		}
@@ -327,8 +327,8 @@ func TestANameThatAContradictedLeaverKeepsSaysWhatToDo(t *testing.T) {
 	p.addUser(101)
 	p.set(101, 101, "emails.value", "name1@example.com")
 	changes := NewPlan(p.in).Changes
-	if len(changes) != 1 || len(changes[0].Held) != 1 || changes[0].Held[0].Gate != "nameTaken" ||
-		!strings.Contains(changes[0].Held[0].Reason, "remove the entry from the audit branch") {
+	if len(changes) != 1 || len(changes[0].Held()) != 1 || changes[0].Held()[0].Gate != "nameTaken" ||
+		!strings.Contains(changes[0].Held()[0].Reason, "remove the entry from the audit branch") {
 		t.Errorf("the changes are %+v", changes)
 	}
 }

@@ -100,7 +100,7 @@ func heldBy(p *Plan, gate string) []string {
 	var out []string
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if slices.ContainsFunc(c.Held, func(h Hold) bool { return h.Gate == gate }) {
+		if slices.ContainsFunc(c.Held(), func(h Hold) bool { return h.Gate == gate }) {
 			out = append(out, c.Ref().String())
 		}
 	}
@@ -125,10 +125,10 @@ func (r gateRow) check() []string {
 	var passes, others []string
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if len(c.Held) == 0 {
+		if len(c.Held()) == 0 {
 			passes = append(passes, c.Ref().String())
 		}
-		for _, h := range c.Held {
+		for _, h := range c.Held() {
 			if h.Gate != r.gate && h.Gate != "dependency" {
 				others = append(others, fmt.Sprintf("%s by %s", c.Ref(), h.Gate))
 			}
@@ -237,7 +237,7 @@ func TestReasonsOfGates(t *testing.T) {
 		p := r.newPlan(nil)
 		seen := map[string]bool{}
 		for i := range p.Changes {
-			for _, h := range p.Changes[i].Held {
+			for _, h := range p.Changes[i].Held() {
 				if !seen[h.Gate] {
 					add(h.Gate, r.name, h.Reason)
 				}

@@ -63,7 +63,7 @@ func heldGroups(identity string, held []Change, commits []CommitRef) []HeldGroup
 			case c.Kind.OfUser():
 				users[c.Key] = true
 			}
-			for _, h := range changes[i].Held {
+			for _, h := range changes[i].Held() {
 				gates[h.Gate] = true
 			}
 		}
@@ -97,7 +97,7 @@ func (p *Plan) heldSets() []string {
 func (p *Plan) releasable() []Change {
 	var out []Change
 	for i := range p.Changes {
-		if c := &p.Changes[i]; len(c.Held) > 0 && c.Waiting == "" && c.Approvable() {
+		if c := &p.Changes[i]; len(c.Held()) > 0 && c.Waiting() == "" && c.Approvable() {
 			out = append(out, *c)
 		}
 	}

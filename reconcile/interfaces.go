@@ -76,7 +76,7 @@ type Directory interface {
 }
 
 // Audit stores the records of runs: intents, journal, ledger, status and reports. A provisioner has
-// one run at a time. BeginWrite and EndWrite may be called concurrently in a run.
+// one run at a time. BeginWrites and EndWrite may be called concurrently in a run.
 type Audit interface {
 	// LoadState returns what the earlier runs left. An unreadable record is an error, never an
 	// empty one. It and the other methods return ErrUnreachable if the audit branch cannot be
@@ -85,13 +85,13 @@ type Audit interface {
 	// BeginRun creates the journal and publishes the intent, which proves that both can be written.
 	// It returns ErrLeased if another run is active.
 	BeginRun(ctx context.Context, in Intent) error
-	// BeginWrite and EndWrite enclose one write. They return when the entry is on disk. If
-	// BeginWrite fails, the write must not happen. Both return ErrLeaseLost if the lease could not
-	// be renewed.
-	BeginWrite(e Entry) error
+	// BeginWrites returns when the beginnings of some writes are on disk, and EndWrite when the end
+	// of one is in the journal. If BeginWrites fails, none of the writes must happen. Both return
+	// ErrLeaseLost if the lease could not be renewed.
+	BeginWrites(entries ...Entry) error
 	EndWrite(e Entry) error
 	// CheckLease returns an ErrLeaseLost if a run must not send any more. It is called before each
-	// request of a write, because the machine may have slept since BeginWrite.
+	// request of a write, because the machine may have slept since BeginWrites.
 	CheckLease(provisioner, run string) error
 	// CommitReport publishes the report of a run with its ledger and status, and closes the
 	// journal. A report that repeats the last one is counted, not published; Receipt.Commit is then

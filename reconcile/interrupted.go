@@ -135,11 +135,11 @@ func (p *Plan) Allowed(run InterruptedRun) Allowed {
 	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if !c.Released() || c.Origin != Intended && c.Approval == "" || sent[SentChange{c.Kind, c.Key, c.Member}] {
+		if !c.Released() || c.Origin != Intended && c.Approval() == "" || sent[SentChange{c.Kind, c.Key, c.Member}] {
 			continue
 		}
 		for _, e := range c.normalizedEffects() {
-			out[e] = allowance{run.Run, c.Approval}
+			out[e] = allowance{run.Run, c.Approval()}
 		}
 	}
 	return out

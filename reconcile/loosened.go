@@ -179,8 +179,8 @@ func (g gate) holdStrictly(in *gateInput) {
 		}
 		for j, reason := range g.holds(&judged, g.tuned(declared)) {
 			c := &in.changes[indexes[j]]
-			if !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.Gate == g.name }) {
-				c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason + strict.note})
+			if !slices.ContainsFunc(c.Held(), func(h Hold) bool { return h.Gate == g.name }) {
+				c.addHold(Hold{Gate: g.name, Reason: reason + strict.note})
 			}
 		}
 	}

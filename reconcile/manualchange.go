@@ -128,7 +128,7 @@ func (c *Change) changesAttribute(path string) bool {
 }
 
 func (c *Change) heldOnlyByDependency() bool {
-	return len(c.Held) > 0 && !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.Gate != "dependency" })
+	return len(c.Held()) > 0 && !slices.ContainsFunc(c.Held(), func(h Hold) bool { return h.Gate != "dependency" })
 }
 
 // maxManualNames is how many objects a notice of a manual change names.
@@ -174,10 +174,10 @@ func manualChangeNotices(changes []Change) []string {
 // undoText returns whether the plan undoes a manual change.
 func undoText(c *Change, undo string) string {
 	switch {
-	case c.Waiting != "":
-		return fmt.Sprintf("roster will %s; this waits (%s)", undo, c.Waiting)
-	case len(c.Held) > 0:
-		return fmt.Sprintf("roster will %s only with an approval (gate %s)", undo, c.Held[0].Gate)
+	case c.Waiting() != "":
+		return fmt.Sprintf("roster will %s; this waits (%s)", undo, c.Waiting())
+	case len(c.Held()) > 0:
+		return fmt.Sprintf("roster will %s only with an approval (gate %s)", undo, c.Held()[0].Gate)
 	}
 	return "roster will " + undo
 }

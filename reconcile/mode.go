@@ -64,16 +64,16 @@ func (p *Plan) holdBack(in PlanInput) {
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if !open {
-			c.Waiting = "outside the windows"
+			c.wait("outside the windows")
 		}
 		switch p.Mode {
 		case ModePaused:
-			c.Waiting = "paused"
+			c.wait("paused")
 		case ModeNeverEnabled:
-			c.Waiting = "waiting for enable"
+			c.wait("waiting for enable")
 		case ModeDisabled:
 			if !p.deprovisions(c) {
-				c.Waiting = "waiting for enable"
+				c.wait("waiting for enable")
 			} else if c.Kind.OfUser() { // no other attribute is changed
 				other := func(a AttributeChange) bool { return a.Path != "active" }
 				c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes), other)
@@ -85,7 +85,7 @@ func (p *Plan) holdBack(in PlanInput) {
 // sendsNothing reports whether the provisioner's mode or windows send no change of the plan.
 func (p *Plan) sendsNothing() bool {
 	return p.Mode == ModePaused || p.Mode == ModeNeverEnabled ||
-		len(p.Changes) > 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Waiting == "" })
+		len(p.Changes) > 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Waiting() == "" })
 }
 
 // deprovisions reports whether the change takes access from a managed user who left the scope or

@@ -133,7 +133,7 @@ func TestADisabledProvisionerDoesNotCorrectDriftOfUsers(t *testing.T) {
 	p.in.LastApplied, p.in.Provisioner.Enabled = &before, false
 	waits := map[string]bool{}
 	for _, c := range NewPlan(p.in).Changes {
-		waits[c.Ref().String()] = c.Waiting != ""
+		waits[c.Ref().String()] = c.Waiting() != ""
 	}
 	want := map[string]bool{"deactivate-user u0001": true, "deactivate-user u0002": false}
 	if !maps.Equal(waits, want) {

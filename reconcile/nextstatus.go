@@ -144,5 +144,5 @@ func (in StatusInput) deprovisioned() bool {
 }
 
 func holdsInitialAdoption(d Done) bool {
-	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == gateInitialAdoption })
+	return slices.ContainsFunc(d.Held(), func(h Hold) bool { return h.Gate == gateInitialAdoption })
 }

@@ -101,9 +101,11 @@ func orderNameChanges(changes []Change, a State) []Change {
 			if k := slices.Index(broken, j); k >= 0 {
 				ref = changes[len(changes)-len(broken)+k].Ref()
 			}
-			changes[i].DependsOn = append(changes[i].DependsOn, ref)
+			changes[i].dependOn(ref)
 		}
-		slices.SortFunc(changes[i].DependsOn, Ref.Compare)
+		changes[i].decide(func(d *Decision) {
+			d.DependsOn = slices.SortedFunc(slices.Values(d.DependsOn), Ref.Compare)
+		})
 	}
 	return changes
 }
@@ -155,7 +157,7 @@ func temporaryRename(c *Change) Change {
 		out.Attributes = append(out.Attributes, AttributeChange{Path: x.Path, Old: x.Old, New: temporary})
 		x.Old = temporary
 	}
-	c.DependsOn = append(c.DependsOn, out.Ref())
+	c.dependOn(out.Ref())
 	return out
 }
 
@@ -184,7 +186,7 @@ func order(changes []Change) []Change {
 		list = append(list, int32(i))
 	}
 	for i := range changes {
-		if c := &changes[i]; !emitted[i] && c.Kind.followsDependencies() && len(c.DependsOn) == 0 {
+		if c := &changes[i]; !emitted[i] && c.Kind.followsDependencies() && len(c.DependsOn()) == 0 {
 			emitted[i] = true // the changes that it depends on have a lower rank
 			list = append(list, int32(i))
 		} else {
@@ -323,7 +325,7 @@ func (d *Dependencies) Each(i int, f func(int)) {
 			f(j)
 		}
 	}
-	for _, ref := range c.DependsOn {
+	for _, ref := range c.DependsOn() {
 		if j, ok := d.find(ref.Kind, ref.Key); ok && ref.Member == "" {
 			f(j)
 		}

@@ -162,7 +162,7 @@ func searchReports(ids []string, reports ...*Report) map[string][]Provenance {
 func TestProvenances(t *testing.T) {
 	at := evidenceStarted
 	held := func(d *Done) { d.Kind, d.Result = AdoptGroup, ResultHeld }
-	approved := func(d *Done) { d.Kind, d.Approval = AdoptGroup, "sha256:1" }
+	approved := func(d *Done) { d.Kind, d.Decision = AdoptGroup, &Decision{Approval: "sha256:1"} }
 	other := func(d *Done) { d.Key, d.ID = "h", "id-h" }
 	for _, row := range []struct {
 		name    string

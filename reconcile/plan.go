@@ -195,7 +195,7 @@ func NewPlan(in PlanInput) *Plan {
 	p.holdBack(in)
 	p.dropUnusedApprovals()
 	p.HoldsLostRun = slices.ContainsFunc(p.Changes,
-		func(c Change) bool { return len(c.Held) > 0 && gates.createdByLostRun(&c) })
+		func(c Change) bool { return len(c.Held()) > 0 && gates.createdByLostRun(&c) })
 	p.Notices = append(p.Notices, overQuota(in.Desired.whole())...)
 	if notice := linking.contradictedNotice(); notice != "" {
 		p.AddNotice("%s", notice)
@@ -226,9 +226,9 @@ func NewPlan(in PlanInput) *Plan {
 	p.Unmanaged, p.Releases, p.Facts = linking.Unmanaged, p.releases(), newEffectFacts(p.Changes, &in, linking)
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
-		case c.Waiting != "":
+		case c.Waiting() != "":
 			p.Counts.Waiting++
-		case len(c.Held) > 0:
+		case len(c.Held()) > 0:
 			p.Counts.Held++
 		}
 	}
@@ -276,7 +276,7 @@ func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 }
 
 // Released reports whether the change may be sent.
-func (c *Change) Released() bool { return len(c.Held) == 0 && c.Waiting == "" }
+func (c *Change) Released() bool { return len(c.Held()) == 0 && c.Waiting() == "" }
 
 // Released counts the changes that may be sent.
 func (p *Plan) Released() int { return len(p.Changes) - p.Counts.Held - p.Counts.Waiting }

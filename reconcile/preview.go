@@ -339,9 +339,9 @@ func (p *Preview) compare(base, merged *Plan) {
 func newEffects(changes, others []Change) []Change {
 	status := func(c *Change) string {
 		switch {
-		case c.Waiting != "":
+		case c.Waiting() != "":
 			return "waiting"
-		case len(c.Held) > 0:
+		case len(c.Held()) > 0:
 			return "held"
 		}
 		return "released"

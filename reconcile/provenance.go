@@ -141,7 +141,7 @@ func (s *ProvenanceSearch) Add(d *Done) {
 	}
 	p := Provenance{
 		Kind: d.Kind, Key: d.Key, Run: s.report.Run, Commit: s.report.Commit.ID, Started: s.report.Started,
-		Approval: d.Approval,
+		Approval: d.Approval(),
 	}
 	if begins || sets {
 		list = append(list, foundProvenance{Provenance: p, report: len(s.finished) - 1, sentBy: sentBy})
@@ -179,7 +179,7 @@ func (s *ProvenanceSearch) addAttempt(d *Done) *foundAttempt {
 		return nil
 	}
 	a.Provenance = Provenance{Kind: d.Kind, Key: d.Key, Run: by.Run, Commit: by.Commit, Started: by.Started,
-		Approval: d.Approval}
+		Approval: d.Approval()}
 	a.report, a.ended = len(s.finished)-1, d.SentBy == nil
 	if d.Result == ResultDone && d.SentBy != nil {
 		return a

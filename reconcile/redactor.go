@@ -71,9 +71,11 @@ func (r *Redactor) change(c Change) Change {
 	}
 	shown.MemberName = r.value("userName", c.MemberName)
 	shown.Reason.Text = r.text(c, c.Reason.Text)
-	shown.Held = slices.Clone(c.Held)
-	for i := range shown.Held {
-		shown.Held[i].Reason = r.text(c, shown.Held[i].Reason)
+	if holds := slices.Clone(c.Held()); len(holds) > 0 {
+		for i := range holds {
+			holds[i].Reason = r.text(c, holds[i].Reason)
+		}
+		shown.hold(holds)
 	}
 	return shown
 }

@@ -18,7 +18,7 @@ func dependOnRenamedUsers(changes []Change, l *Linking) []Change {
 	for i := range changes {
 		c := &changes[i]
 		if ref, found := rename[c.Member]; found && c.Kind.OfMembership() {
-			c.DependsOn = append(c.DependsOn, ref)
+			c.dependOn(ref)
 		}
 	}
 	return order(changes)

@@ -255,7 +255,7 @@ func (r *Report) removals() []Removal {
 	for i := range r.Changes {
 		d := &r.Changes[i]
 		if d.Result != ResultDone && d.Result != ResultUnknown ||
-			d.Approval != "" || d.Reason.ReviewedEnd { // these do not count toward the limits
+			d.Approval() != "" || d.Reason.ReviewedEnd { // these do not count toward the limits
 			continue
 		}
 		switch {

@@ -259,7 +259,7 @@ func (r *ReleasedHold) text(facts *EffectFacts) string {
 func withoutHolds(changes []Change) []Change {
 	out := slices.Clone(changes)
 	for i := range out {
-		out[i].Held = nil
+		out[i].hold(nil)
 	}
 	return out
 }

@@ -177,7 +177,7 @@ func (f *datedFixture) run(hours float64) *Plan {
 	done := make([]Done, len(p.Changes))
 	for i, c := range p.Changes {
 		done[i] = Done{Change: &c, Result: ResultDone}
-		if len(c.Held) > 0 {
+		if len(c.Held()) > 0 {
 			done[i].Result = ResultHeld
 		}
 	}
@@ -240,7 +240,7 @@ func (f *datedFixture) restoreLeavers() {
 func gatesOf(p *Plan) string {
 	var out []string
 	for i := range p.Changes {
-		for _, h := range p.Changes[i].Held {
+		for _, h := range p.Changes[i].Held() {
 			if h.Gate != "dependency" && !slices.Contains(out, h.Gate) {
 				out = append(out, h.Gate)
 			}

@@ -59,6 +59,6 @@ func splitActivation(c Change) []Change {
 		return []Change{c}
 	}
 	rest.Kind = userKind(rest.Attributes)
-	activation.DependsOn = []Ref{rest.Ref()}
+	activation.dependOn(rest.Ref())
 	return []Change{rest, activation}
 }

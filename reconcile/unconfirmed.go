@@ -93,7 +93,7 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 		return d, false
 	case answer.ID != "" && answer.Unproved != "":
 		d.Result, d.Error = ResultHeld, ""
-		d.Held = []Hold{{Gate: gateContradicted, Reason: answer.Unproved, NotApprovable: true}}
+		d.addHold(Hold{Gate: gateContradicted, Reason: answer.Unproved, NotApprovable: true})
 	case answer.ID != "":
 		d.Result, d.Error = ResultDone, ""
 		l.Record(d.Change, answer.ID, "", now)

@@ -169,7 +169,7 @@ func (h *auditHistory) run(ctx context.Context, recorder *audit.Recorder) error 
 	}
 	entry := reconcile.Entry{Run: id, Provisioner: benchProvisioner, Seq: 1, Time: h.now,
 		Changes: []reconcile.Done{{Change: c}}}
-	if err := recorder.BeginWrite(entry); err != nil {
+	if err := recorder.BeginWrites(entry); err != nil {
 		return err
 	}
 	ledger, done := state.Ledger, *c

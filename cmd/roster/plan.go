@@ -128,9 +128,9 @@ func exitCodeOf(changes []reconcile.Change) exitCode {
 	code := exitDone
 	for i := range changes {
 		switch c := &changes[i]; {
-		case len(c.Held) == 0:
+		case len(c.Held()) == 0:
 			code = max(code, exitPending)
-		case c.Waiting == "":
+		case c.Waiting() == "":
 			return exitHeld
 		}
 	}

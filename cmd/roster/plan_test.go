@@ -8,9 +8,9 @@ import (
 
 func TestExitCodesOfPlans(t *testing.T) {
 	released := reconcile.Change{}
-	held := reconcile.Change{Held: []reconcile.Hold{{Gate: "protected"}}}
-	waiting := reconcile.Change{Waiting: "paused"}
-	heldAndWaiting := reconcile.Change{Held: held.Held, Waiting: "paused"}
+	held := reconcile.Change{Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "protected"}}}}
+	waiting := reconcile.Change{Decision: &reconcile.Decision{Waiting: "paused"}}
+	heldAndWaiting := reconcile.Change{Decision: &reconcile.Decision{Held: held.Held(), Waiting: "paused"}}
 	for _, tt := range []struct {
 		name    string
 		changes []reconcile.Change

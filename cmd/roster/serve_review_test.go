@@ -97,7 +97,7 @@ func (d *reviewedDaemon) wantHeld(provisioner, why string) {
 	last := all[len(all)-1]
 	text := strings.Join(last.Warnings, "\n")
 	for _, c := range last.Changes {
-		for _, h := range c.Held {
+		for _, h := range c.Held() {
 			text += "\n" + h.Gate + ": " + h.Reason
 		}
 	}

@@ -13,7 +13,8 @@ func TestTheMessageAboutHeldChangesSaysWhatTheyMean(t *testing.T) {
 	report := &reconcile.Report{Outcome: reconcile.RunHeld, HeldDigest: "sha256:a", Changes: []reconcile.Done{
 		{Result: reconcile.ResultDone, Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: "ann", Name: "ann"}},
 		{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "break-glass",
-			Name: "Break Glass", Member: "finn", MemberName: "finn@example.com", Held: held}}},
+			Name: "Break Glass", Member: "finn", MemberName: "finn@example.com",
+			Decision: &reconcile.Decision{Held: held}}}},
 		Facts: &reconcile.EffectFacts{People: map[string]string{"finn": "Finn Cox"},
 			NamedGroups: map[string]reconcile.GroupReason{"break-glass": reconcile.GroupProtected}}}
 	report.Count()

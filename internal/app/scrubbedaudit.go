@@ -26,12 +26,16 @@ func (a scrubbedAudit) BeginRun(ctx context.Context, in reconcile.Intent) error 
 	return a.Audit.BeginRun(ctx, *clean)
 }
 
-func (a scrubbedAudit) BeginWrite(e reconcile.Entry) error {
-	clean, err := scrubbed(a.secrets, &e)
-	if err != nil {
-		return err
+func (a scrubbedAudit) BeginWrites(entries ...reconcile.Entry) error {
+	out := make([]reconcile.Entry, len(entries))
+	for i := range entries {
+		clean, err := scrubbed(a.secrets, &entries[i])
+		if err != nil {
+			return err
+		}
+		out[i] = *clean
 	}
-	return a.Audit.BeginWrite(*clean)
+	return a.Audit.BeginWrites(out...)
 }
 
 func (a scrubbedAudit) EndWrite(e reconcile.Entry) error {

@@ -97,9 +97,9 @@ func (f *secretFinder) inChange(c *reconcile.Change) bool {
 		}
 	}
 	return f.inTexts(string(c.Kind), c.Key, c.ID, c.Name, c.Member, c.MemberName, string(c.Origin), c.Reason.Text,
-		c.Reason.Position, c.Reason.Via, string(c.Cause.Kind), c.Cause.Commit, c.Approval, c.Waiting) ||
-		len(c.DependsOn) > 0 && f.in(reflect.ValueOf(c.DependsOn)) ||
-		len(c.Held) > 0 && f.in(reflect.ValueOf(c.Held))
+		c.Reason.Position, c.Reason.Via, string(c.Cause.Kind), c.Cause.Commit, c.Approval(), c.Waiting()) ||
+		len(c.DependsOn()) > 0 && f.in(reflect.ValueOf(c.DependsOn())) ||
+		len(c.Held()) > 0 && f.in(reflect.ValueOf(c.Held()))
 }
 
 func (f *secretFinder) inTexts(texts ...string) bool {

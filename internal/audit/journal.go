@@ -83,16 +83,16 @@ func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*jo
 	return j, nil
 }
 
-// append returns when the record is on disk. Concurrent calls share an fsync.
-func (j *journal) append(r journalRecord) error { return j.add(r, true) }
+// append returns when the records are on disk. They and those of concurrent calls share an fsync.
+func (j *journal) append(records ...journalRecord) error { return j.add(true, records...) }
 
 // appendUnsynced returns when the record is in the file. The next append brings it to disk.
-func (j *journal) appendUnsynced(r journalRecord) error { return j.add(r, false) }
+func (j *journal) appendUnsynced(r journalRecord) error { return j.add(false, r) }
 
-func (j *journal) add(r journalRecord, sync bool) error {
+func (j *journal) add(sync bool, records ...journalRecord) error {
 	j.mu.Lock()
 	b := j.next
-	b.records = append(b.records, r)
+	b.records = append(b.records, records...)
 	b.sync = b.sync || sync
 	j.mu.Unlock()
 

@@ -18,7 +18,7 @@ import (
 )
 
 func beginWrite(b *Recorder, run string, seq int) error {
-	return b.BeginWrite(reconcile.Entry{Run: run, Provisioner: prov, Seq: seq,
+	return b.BeginWrites(reconcile.Entry{Run: run, Provisioner: prov, Seq: seq,
 		Changes: []reconcile.Done{{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq)}}}})
 }
 

@@ -139,7 +139,7 @@ func TestAKilledRunOfAnOutageIsCompleted(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := reconcile.Done{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: "u-2"}}
-			err := r.recorder.BeginWrite(reconcile.Entry{Run: "run-2", Provisioner: prov, Seq: 1,
+			err := r.recorder.BeginWrites(reconcile.Entry{Run: "run-2", Provisioner: prov, Seq: 1,
 				Changes: []reconcile.Done{d}})
 			if err != nil {
 				t.Fatal(err)

@@ -140,7 +140,7 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	for i, key := range keys {
 		d := reconcile.Done{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
 		e := reconcile.Entry{Run: run, Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{d}}
-		if stopped = r.recorder.BeginWrite(e); stopped != nil {
+		if stopped = r.recorder.BeginWrites(e); stopped != nil {
 			break
 		}
 		d.ID, d.Result = r.aws.create(run, key), reconcile.ResultDone

@@ -28,7 +28,7 @@ func damagedRun(t *testing.T, store *memStore, dir string, damage func([]byte) [
 	for i, key := range []string{"u-1", "u-2"} {
 		e := reconcile.Entry{Run: "run-1", Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{{
 			Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: key}, Result: reconcile.ResultDone}}}
-		if err := r.BeginWrite(e); err != nil {
+		if err := r.BeginWrites(e); err != nil {
 			t.Fatal(err)
 		}
 		aws.create("run-1", key)

@@ -141,18 +141,26 @@ func (r *Recorder) cancelRun(ctx context.Context, in reconcile.Intent, j *journa
 	return errors.Join(errs...)
 }
 
-// BeginWrite returns when the entry is on disk.
-func (r *Recorder) BeginWrite(e reconcile.Entry) error {
-	e.Ended = false
-	run, err := r.runOfEntry(&e)
-	if err != nil {
-		return err
+// BeginWrites returns when the entries, which are of one run, are on disk.
+func (r *Recorder) BeginWrites(entries ...reconcile.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var run *openRun
+	records := make([]journalRecord, len(entries))
+	for i := range entries {
+		e, err := &entries[i], error(nil)
+		e.Ended = false
+		if run, err = r.runOfEntry(e); err != nil {
+			return err
+		}
+		records[i].Entry = e
 	}
 	if err := r.mayWrite(run); err != nil {
 		return err
 	}
 	r.at("before an entry begins")
-	if err := run.journal.append(journalRecord{Entry: &e}); err != nil {
+	if err := run.journal.append(records...); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	r.at("entry begun")
@@ -177,8 +185,8 @@ func (r *Recorder) mayWrite(run *openRun) error {
 }
 
 // EndWrite returns when the entry is in the journal. It writes the entry even if the lease is lost.
-// If the machine crashes before the next BeginWrite, the entry may be lost: the next run then looks
-// up what the write did.
+// If the machine crashes before the next BeginWrites, the entry may be lost: the next run then
+// looks up what the write did.
 func (r *Recorder) EndWrite(e reconcile.Entry) error {
 	e.Ended = true
 	run, err := r.runOfEntry(&e)

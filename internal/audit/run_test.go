@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -200,6 +201,24 @@ func newEnvironment(t *testing.T) *environment {
 	return s
 }
 
+// hasBegun reports whether a write that has not ended is about the object of a request: its id is
+// in the path, or its name in the body.
+func hasBegun(entries []reconcile.Entry, path, body string) bool {
+	open := map[int]reconcile.Entry{}
+	for _, e := range entries {
+		if delete(open, e.Seq); !e.Ended {
+			open[e.Seq] = e
+		}
+	}
+	for _, e := range open {
+		c := e.Changes[0]
+		if c.ID != "" && strings.HasSuffix(path, "/"+c.ID) || strings.Contains(body, strconv.Quote(c.Name)) {
+			return true
+		}
+	}
+	return false
+}
+
 // ServeHTTP is the directory. It fails the test if there is no intent on the branch or no entry in
 // the journal before a write.
 func (s *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -217,8 +236,7 @@ func (s *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("%s %s was sent without an intent: %v %s", r.Method, r.URL.Path, err, out)
 	}
 	journaled, err := readJournal(filepath.Join(s.state, "journal", prov+".jsonl"))
-	if err != nil || journaled == nil || len(journaled.Entries) == 0 ||
-		journaled.Entries[len(journaled.Entries)-1].Ended {
+	if err != nil || journaled == nil || !hasBegun(journaled.Entries, r.URL.Path, string(body)) {
 		s.t.Errorf("%s %s was sent without an entry in the journal: %v", r.Method, r.URL.Path, err)
 	}
 	answer := httptest.NewRecorder()

@@ -157,7 +157,7 @@ func (b *fakeAudit) Provenance(context.Context, []string, reconcile.ProvenanceQu
 }
 
 func (b *fakeAudit) BeginRun(context.Context, reconcile.Intent) error { return nil }
-func (b *fakeAudit) BeginWrite(reconcile.Entry) error                 { return nil }
+func (b *fakeAudit) BeginWrites(...reconcile.Entry) error             { return nil }
 func (b *fakeAudit) CheckLease(string, string) error                  { return nil }
 func (b *fakeAudit) EndWrite(reconcile.Entry) error                   { return nil }
 

@@ -31,7 +31,8 @@ func TestTheChangesOfALongReportDoNotStayInMemory(t *testing.T) {
 			report := &reconcile.Report{Run: "run-1", HeldGroups: held}
 			for range tt.changes {
 				report.Changes = append(report.Changes, reconcile.Done{Result: reconcile.ResultHeld,
-					Change: &reconcile.Change{Held: []reconcile.Hold{{Gate: "maxRemovals"}}}})
+					Change: &reconcile.Change{
+						Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals"}}}}})
 			}
 			d.finished("aws", &run.Result{Report: report, Receipt: reconcile.Receipt{Commit: tt.commit}}, nil)
 			last := d.lastRuns["aws"]

@@ -65,8 +65,8 @@ func (e *outcomeEnv) held(at string, causes ...string) *reconcile.Report {
 			Position: "org/base.cue:12:1"}}}
 	for i, cause := range causes {
 		c := reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u-1", Name: "cleo@example.com",
-			Held:  []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many removals"}},
-			Cause: reconcile.Cause{Kind: reconcile.CauseCommit, Commit: cause}}
+			Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many removals"}}},
+			Cause:    reconcile.Cause{Kind: reconcile.CauseCommit, Commit: cause}}
 		r.Changes = append(r.Changes, reconcile.Done{Change: &c, Result: reconcile.ResultHeld})
 		r.HeldGroups = append(r.HeldGroups, reconcile.HeldGroup{Cause: c.Cause,
 			Digest:  digestOfLetter("abcde"[i : i+1]),

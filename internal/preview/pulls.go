@@ -165,7 +165,7 @@ func partOf(p *reconcile.Preview) Part {
 	out.Preview = &kept
 	at := map[string]int{}
 	for i := range p.Changes {
-		for _, h := range p.Changes[i].Held {
+		for _, h := range p.Changes[i].Held() {
 			n, found := at[h.Gate]
 			if !found {
 				n = len(out.Gates)

@@ -99,7 +99,7 @@ func TestAnAnswerKeepsTheGravestChangesOnly(t *testing.T) {
 	for i := range 2 * maxKept {
 		preview.Changes = append(preview.Changes, reconcile.Change{Kind: reconcile.UpdateUser, Key: fmt.Sprint("u-", i),
 			Attributes: []reconcile.AttributeChange{{Path: "title", New: "x"}},
-			Held:       []reconcile.Hold{{Gate: "maxChanges", Reason: "too many"}}})
+			Decision:   &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxChanges", Reason: "too many"}}}})
 	}
 	preview.Changes = append(preview.Changes, reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u-x", Name: "x"})
 	answer := newAnswer([]*reconcile.Preview{preview}, schema.Problems{{Message: "a warning"}})

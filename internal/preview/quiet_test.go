@@ -151,10 +151,10 @@ func TestAPullRequestThatReleasesAHoldSaysWhatItReleases(t *testing.T) {
 	held := reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.DeactivateUser,
 		Key: "bob", ID: "id-bob", Name: "bob@example.com", Reason: reconcile.Reason{LeftScope: true},
 		Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}},
-		Held:       []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}}
+		Decision:   &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}}}
 	grant := reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember,
 		Key: "keys", Name: "Keys", Member: "ann", MemberName: "ann@example.com",
-		Held: []reconcile.Hold{{Gate: "unreviewed", Reason: "not approved"}}}}
+		Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "unreviewed", Reason: "not approved"}}}}}
 	report := &reconcile.Report{Provisioner: "aws", HeldDigest: digest, Changes: []reconcile.Done{held, grant}}
 	p.Approvals = func(_ context.Context, digests []string) ([]reconcile.ApprovalRecord, error) {
 		return []reconcile.ApprovalRecord{{Provisioner: "aws", Status: &reconcile.Status{}, Newest: report,

@@ -192,7 +192,7 @@ func (f changeFilter) search(changes []reconcile.Done) []*reconcile.Done {
 func (f *changeFilter) matches(c *reconcile.Done) bool {
 	return (f.result == "" || string(c.Result) == f.result) &&
 		(f.cause == "" || f.cause == causeOf(c)) &&
-		(f.gate == "" || slices.ContainsFunc(c.Held, func(h reconcile.Hold) bool { return h.Gate == f.gate })) &&
+		(f.gate == "" || slices.ContainsFunc(c.Held(), func(h reconcile.Hold) bool { return h.Gate == f.gate })) &&
 		(f.effect == "" || effectClass(reconcile.EffectOf(c.Change, f.facts)) == f.effect) &&
 		(f.text == "" || matches(f.text, c.Name, c.Key, c.MemberName, c.Member, string(c.Kind), c.Reason.Text, c.Error,
 			c.Reason.Position))

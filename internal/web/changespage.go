@@ -175,8 +175,8 @@ func changeRow(d *reconcile.Done, facts *reconcile.EffectFacts) page.ChangeRow {
 	if d.Kind.OfUser() {
 		kind = "user"
 	}
-	row := page.ChangeRow{Key: d.Key, Reason: d.Reason.Text, Position: d.Reason.Position, Waiting: d.Waiting,
-		Error: d.Error, RequestID: d.RequestID, Approval: d.Approval, Result: resultStates[d.Result],
+	row := page.ChangeRow{Key: d.Key, Reason: d.Reason.Text, Position: d.Reason.Position, Waiting: d.Waiting(),
+		Error: d.Error, RequestID: d.RequestID, Approval: d.Approval(), Result: resultStates[d.Result],
 		Object: page.Link{Text: d.Name, Path: page.ObjectPath(kind, d.Key)}}
 	if d.Kind.OfMembership() {
 		row.Object, row.Key = page.Link{Text: cmp.Or(d.MemberName, d.Member)}, d.Member
@@ -191,7 +191,7 @@ func changeRow(d *reconcile.Done, facts *reconcile.EffectFacts) page.ChangeRow {
 			row.Attributes = append(row.Attributes, page.AttributeRow{Path: a.Path, Old: a.Old, New: a.New})
 		}
 	}
-	for _, h := range d.Held {
+	for _, h := range d.Held() {
 		row.Gates = append(row.Gates, page.GateRow{Gate: h.Gate, Reason: h.Reason})
 	}
 	return row

@@ -82,7 +82,8 @@ func exampleHistory() *fakeHistory {
 	member := func(kind reconcile.Kind, member string, origin reconcile.Origin) reconcile.Done {
 		return reconcile.Done{Result: reconcile.ResultDone, RequestID: "req-1",
 			Change: &reconcile.Change{Kind: kind, Key: "sre", Name: "SRE", Member: member, MemberName: member +
-				"@example.com", Origin: origin, Approval: "sha256:approved",
+				"@example.com", Origin: origin,
+				Decision: &reconcile.Decision{Approval: "sha256:approved"},
 				Reason: reconcile.Reason{Text: "declared member",
 					Position: "groups/sre.cue:3:1"}}}
 	}

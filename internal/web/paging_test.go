@@ -33,11 +33,12 @@ func largeServer(n int, text string) *Server {
 	for i := range changes {
 		changes[i] = reconcile.Done{Result: reconcile.ResultHeld, Error: text, Change: &reconcile.Change{
 			Kind: reconcile.UpdateUser, Key: fmt.Sprintf("u-%05d", i), Name: fmt.Sprintf("user%05d", i) + text,
-			Reason: reconcile.Reason{Text: text}, Held: []reconcile.Hold{{Gate: "maxUpdates", Reason: text}},
+			Reason:     reconcile.Reason{Text: text},
+			Decision:   &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxUpdates", Reason: text}}},
 			Attributes: []reconcile.AttributeChange{{Path: "title", Old: text, New: text}}}}
 		depends[i] = reconcile.Ref{Kind: reconcile.UpdateUser, Key: changes[i].Key, Member: text}
 	}
-	changes[7].DependsOn = depends
+	changes[7].Decision = &reconcile.Decision{Held: changes[7].Held(), DependsOn: depends}
 	report := &reconcile.Report{Run: "run-1", Outcome: reconcile.RunHeld, Changes: changes, Started: noon}
 	held := make([]render.HeldSet, 0, n)
 	users := make([]reconcile.Violator, n)

@@ -255,12 +255,12 @@ func pullParts(a *preview.Answer, offset int) (parts []page.PullPart, next int) 
 		}
 		c := &one.Changes[places[i].change]
 		d := reconcile.Done{Change: c}
-		if len(c.Held) > 0 {
+		if len(c.Held()) > 0 {
 			d.Result = reconcile.ResultHeld
 		}
 		row := changeRow(&d, one.Facts)
 		row.Result = page.State{Word: "to do"}
-		if len(c.Held) > 0 {
+		if len(c.Held()) > 0 {
 			row.Result = page.State{Class: "held", Word: "would be held"}
 		}
 		return row

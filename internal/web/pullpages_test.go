@@ -21,7 +21,8 @@ func examplePulls() []preview.Pull {
 				Changes: changes, ReadAt: &noon}}}}
 	}
 	risky := answer(reconcile.EffectLeaves, "ann loses all access", reconcile.Change{Kind: reconcile.DeactivateUser,
-		Key: "u-1", Name: "ann@example.com", Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}})
+		Key: "u-1", Name: "ann@example.com",
+		Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}})
 	risky.Sentences = append(risky.Sentences, reconcile.Sentence{Text: "title of bob changes",
 		Kind: reconcile.EffectAttribute})
 	part := &risky.Parts[0]

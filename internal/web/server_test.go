@@ -294,8 +294,8 @@ func heldState() daemon.State {
 			Author: "Eve <eve@example.com>", Digest: fmt.Sprint("sha256:", i), Changes: 3, Users: 2,
 			Gates: []string{"maxRemovals"}})
 		report.Changes = append(report.Changes, reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{
-			Kind: reconcile.DeactivateUser, Key: "u-1", Held: []reconcile.Hold{{Gate: "maxRemovals",
-				Reason: "too many"}}}})
+			Kind: reconcile.DeactivateUser, Key: "u-1",
+			Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}}})
 	}
 	state.Provisioners["aws"] = daemon.LastRun{Report: &report, Held: render.HeldSets(&report), Time: noon}
 	state.Notices = []string{"--allow-self-approval is set", "--trust-commit-authors is set"}
@@ -330,7 +330,8 @@ func TestNothingThatNoApprovalReleasesHasACommand(t *testing.T) {
 	state := heldState()
 	report := *state.Provisioners["aws"].Report
 	for i := range report.Changes {
-		report.Changes[i].Held = []reconcile.Hold{{Gate: "contradicted", Reason: "no", NotApprovable: true}}
+		report.Changes[i].Decision = &reconcile.Decision{
+			Held: []reconcile.Hold{{Gate: "contradicted", Reason: "no", NotApprovable: true}}}
 	}
 	if sets := render.HeldSets(&report); len(sets) > 0 {
 		t.Errorf("there are %+v", sets)
@@ -392,7 +393,8 @@ func TestPagesHaveTheSentencesOfReports(t *testing.T) {
 	held := []reconcile.Hold{{Gate: "protected", Reason: "protected"}}
 	grant := func(group, name, member string) reconcile.Done {
 		return reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember,
-			Key: group, Name: name, Member: member, MemberName: member + "@example.com", Held: held}}
+			Key: group, Name: name, Member: member, MemberName: member + "@example.com",
+			Decision: &reconcile.Decision{Held: held}}}
 	}
 	report := &reconcile.Report{Outcome: reconcile.RunHeld, Provisioner: "aws", Changes: []reconcile.Done{
 		grant("break-glass", "Break Glass", "finn"), grant("platform", "Platform", "ann"),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ type applier struct {
 
 // Journal records each write before and after it; see reconcile.Audit.
 type Journal interface {
-	BeginWrite(reconcile.Entry) error
+	BeginWrites(...reconcile.Entry) error
 	EndWrite(reconcile.Entry) error
 }
 
@@ -83,6 +84,8 @@ type write struct {
 	changes []int // indexes into the plan
 	needs   []int // writes of the same stage that must succeed first
 	follows []int // writes of the same stage that must end first
+	// takesAccess is set if a change of the write does.
+	takesAccess bool
 }
 
 // apply sends what the plan releases. Each stage builds its writes when it starts, from what has
@@ -138,47 +141,77 @@ func newApplier(in Input) *applier {
 func (a *applier) stopped() error { return context.Cause(a.admission.ctx) }
 
 // runStage sends the writes of a stage, each as soon as the writes that it waits for have ended. It
-// starts twice as many workers as concurrent calls: one half writes to the journal while the other
-// half waits for answers. So calls that end together are followed at once by as many others, also
-// if the disk is slow. The directory's limiter bounds the calls.
+// begins writes in the journal while earlier ones wait for an answer: as many at once as there may
+// be calls, because bringing them to disk takes the same time for one as for many. There are more
+// senders than calls, because some write to the journal that a write has ended. The directory's
+// limiter bounds the calls.
 func (a *applier) runStage(ctx context.Context, writes []write) {
 	if len(writes) == 0 {
 		return
 	}
+	for i := range writes {
+		w := &writes[i]
+		w.takesAccess = slices.ContainsFunc(w.changes, func(j int) bool { return a.plan.Changes[j].Kind.TakesAccess() })
+	}
 	s := newSchedule(writes)
 	var workers sync.WaitGroup
-	for range max(1, min(2*a.workers, len(writes))) {
+	workers.Go(func() {
+		defer s.close()
+		for batch := s.next(a.workers); len(batch) > 0; batch = s.next(a.workers) {
+			a.begin(s, batch)
+		}
+	})
+	for range max(1, min(a.workers+a.workers/2, len(writes))) {
 		workers.Go(func() {
-			for {
-				i, ok := s.next()
-				if !ok {
-					return
-				}
-				s.ended(i, a.attempt(ctx, &writes[i], s.failed(i)))
+			for i, entry, ok := s.nextBegun(); ok; i, entry, ok = s.nextBegun() {
+				s.ended(i, a.attempt(ctx, &writes[i], entry))
 			}
 		})
 	}
 	workers.Wait()
 }
 
-// attempt sends one write between its two journal entries and reports whether it succeeded.
-func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
-	if a.stopped() != nil {
-		return false
+// begin brings the beginnings of writes to disk, and hands the writes out to be sent. Those end
+// that need a write which failed, and all if the journal cannot be written.
+func (a *applier) begin(s *schedule, batch []int) {
+	var begun []int
+	var entries []reconcile.Entry
+	for _, i := range batch {
+		w := &s.writes[i]
+		switch {
+		case a.stopped() != nil:
+		case s.failed(i):
+			a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
+		case a.admission.denies(&a.plan.Changes[w.changes[0]]):
+			a.finish(w, reconcile.ResultSkipped, errDenied, reconcile.CallReceipt{}, 0)
+		default:
+			begun, entries = append(begun, i), append(entries, a.entry(w))
+			continue
+		}
+		s.ended(i, false)
 	}
-	if blocked {
-		a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
-		return false
+	if len(entries) == 0 {
+		return
 	}
-	if a.admission.denies(&a.plan.Changes[w.changes[0]]) {
-		a.finish(w, reconcile.ResultSkipped, "AWS has refused a change of the same object", reconcile.CallReceipt{}, 0)
-		return false
-	}
-	entry := a.entry(w)
-	if err := a.journal.BeginWrite(entry); err != nil {
+	err := a.journal.BeginWrites(entries...)
+	if err != nil {
 		a.admission.stop(fmt.Errorf("write the journal: %w", err))
-		return false
 	}
+	for k, i := range begun {
+		if err != nil {
+			s.ended(i, false)
+		} else {
+			s.begin(i, entries[k])
+		}
+	}
+}
+
+// errDenied is the result of a write that is not sent because of an earlier answer.
+const errDenied = "AWS has refused a change of the same object"
+
+// attempt sends one write that the journal has begun, and ends it there. It reports whether the
+// write succeeded.
+func (a *applier) attempt(ctx context.Context, w *write, entry reconcile.Entry) bool {
 	receipt, took, err := a.call(ctx, w)
 	switch {
 	case err == nil:

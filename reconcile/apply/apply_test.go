@@ -59,14 +59,17 @@ type memoryJournal struct {
 	onEnd   func(n int) error
 }
 
-func (j *memoryJournal) BeginWrite(e reconcile.Entry) error {
+func (j *memoryJournal) BeginWrites(entries ...reconcile.Entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.begun = append(j.begun, e)
-	if j.onBegin != nil {
-		return j.onBegin(len(j.begun))
+	var errs []error
+	for _, e := range entries {
+		j.begun = append(j.begun, e)
+		if j.onBegin != nil {
+			errs = append(errs, j.onBegin(len(j.begun)))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (j *memoryJournal) EndWrite(e reconcile.Entry) error {
@@ -196,7 +199,7 @@ func TestAChangeOfALaterStageIsNotSentAfterAStop(t *testing.T) {
 		d := newDeleter(func(string, int) error { return reconcile.ErrUnauthorized })
 		in := deletions(1, d, &memoryJournal{})
 		in.Plan.Changes = append(in.Plan.Changes, reconcile.Change{Kind: reconcile.AddMember, Key: "g", Member: "u",
-			DependsOn: []reconcile.Ref{in.Plan.Changes[0].Ref()}})
+			Decision: &reconcile.Decision{DependsOn: []reconcile.Ref{in.Plan.Changes[0].Ref()}}})
 		r, err := Apply(t.Context(), in)
 		if c := r.Changes[1]; err == nil || c.Result != reconcile.ResultSkipped || c.Error != "not sent: "+err.Error() {
 			t.Errorf("the run ended with %v; the later change is %s: %s", err, c.Result, c.Error)

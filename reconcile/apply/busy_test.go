@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,10 @@ func TestASlowDiskKeepsNoCallWaiting(t *testing.T) {
 		d := &deleter{slots: make(chan struct{}, atOnce), latency: latency,
 			answer: func(string, int) error { return nil }}
 		in := deletions(n, d, slowJournal{disk})
+		for i := range in.Plan.Changes { // of removals, fewer are written ahead
+			in.Plan.Changes[i].Kind = reconcile.UpdateUser
+		}
+		in.Directory = updater{d}
 		in.Workers, in.RefusalTime = atOnce, 5*time.Millisecond
 		began := time.Now()
 		r, err := Apply(t.Context(), in)
@@ -31,11 +36,20 @@ func TestASlowDiskKeepsNoCallWaiting(t *testing.T) {
 	})
 }
 
-// slowJournal is on a disk that takes some time for each entry before a write. Concurrent entries
-// share it.
+// updater is a deleter whose users are updated.
+type updater struct{ *deleter }
+
+func (u updater) UpdateUser(ctx context.Context, have reconcile.RemoteUser, _ reconcile.Attributes) (
+	reconcile.RemoteUser, reconcile.CallReceipt, error) {
+	receipt, err := u.DeleteUser(ctx, have.ID)
+	return have, receipt, err
+}
+
+// slowJournal is on a disk that takes some time before writes. Entries that are written
+// together share it.
 type slowJournal struct{ disk time.Duration }
 
-func (j slowJournal) BeginWrite(reconcile.Entry) error {
+func (j slowJournal) BeginWrites(...reconcile.Entry) error {
 	time.Sleep(j.disk)
 	return nil
 }

@@ -4,28 +4,35 @@ import (
 	"cmp"
 	"container/heap"
 	"sync"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// schedule hands out the writes of a stage, each when the writes that it waits for have ended. The
-// write with the longest chain of writes behind it comes first, so that a large group, whose
-// requests are sequential, is filled while other groups are created. Otherwise writes come in
-// order.
+// schedule hands out the writes of a stage: each when the writes that it waits for have ended, to
+// begin it in the journal, and then to send it. The write with the longest chain of writes behind
+// it comes first, so that a large group, whose requests are sequential, is filled while other
+// groups are created. Otherwise writes come in order.
 type schedule struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	writes  []write
-	waits   []int   // number of writes that each write still waits for
-	waiting [][]int // the writes that wait for each write
-	ready   readyQueue
-	open    int // number of writes that have not ended
-	running int
-	done    []bool // whether each write succeeded
+	mu       sync.Mutex
+	mayBegin *sync.Cond // a write is ready, or one was taken from begun
+	maySend  *sync.Cond // a write is in begun, or none will be
+	writes   []write
+	waits    []int   // number of writes that each write still waits for
+	waiting  [][]int // the writes that wait for each write
+	ready    readyQueue
+	begun    readyQueue // in the journal, not handed out to be sent
+	closed   bool       // nothing is added to begun
+	entries  map[int]reconcile.Entry
+	open     int // number of writes that have not ended
+	running  int
+	done     []bool // whether each write succeeded
 }
 
 func newSchedule(writes []write) *schedule {
 	n := len(writes)
-	s := &schedule{writes: writes, waits: make([]int, n), waiting: make([][]int, n), done: make([]bool, n), open: n}
-	s.changed = sync.NewCond(&s.mu)
+	s := &schedule{writes: writes, waits: make([]int, n), waiting: make([][]int, n), done: make([]bool, n), open: n,
+		entries: map[int]reconcile.Entry{}}
+	s.mayBegin, s.maySend = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	for i, w := range writes {
 		for _, before := range [2][]int{w.needs, w.follows} {
 			for _, j := range before {
@@ -35,6 +42,7 @@ func newSchedule(writes []write) *schedule {
 		}
 	}
 	s.ready.chain = chains(s.waiting)
+	s.begun.chain = s.ready.chain
 	for i, n := range s.waits {
 		if n == 0 {
 			heap.Push(&s.ready, i)
@@ -85,20 +93,67 @@ func (r *readyQueue) Pop() any {
 	return x
 }
 
-// next returns a write that may start. It waits for one if needed. ok is false when all writes have
-// ended, or when those that are left wait for one another.
-func (s *schedule) next() (i int, ok bool) {
+// next returns at most n writes to begin; n is the number of concurrent calls. It waits until there
+// is one, and until no more than half as many have begun and are not sent. If the process dies,
+// those may have been sent for all that the next run knows, and a removal that was sent is not
+// allowed again. So fewer of the writes that take access begin ahead. There is no write when all
+// have ended, or when those that are left wait for one another.
+func (s *schedule) next(n int) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.ready.Len() == 0 {
+	n = max(1, n)
+	for s.ready.Len() == 0 || s.begun.Len() > n/2 || !s.hasRoom(n) {
 		if s.open == 0 || s.running == 0 {
-			return 0, false
+			return nil
 		}
-		s.changed.Wait()
+		s.mayBegin.Wait()
 	}
-	i = heap.Pop(&s.ready).(int)
-	s.running++
-	return i, true
+	out := make([]int, 0, n)
+	for s.ready.Len() > 0 && len(out) < n && s.hasRoom(n) {
+		out = append(out, heap.Pop(&s.ready).(int))
+		s.running++
+	}
+	return out
+}
+
+// hasRoom reports whether the first write that is ready may begin. It needs s.mu.
+func (s *schedule) hasRoom(n int) bool {
+	return !s.writes[s.ready.writes[0]].takesAccess || s.running < n+n/2
+}
+
+// begin hands out a write to be sent, with its entry of the journal.
+func (s *schedule) begin(i int, entry reconcile.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[i] = entry
+	heap.Push(&s.begun, i)
+	s.maySend.Signal()
+}
+
+// close says that no more writes begin.
+func (s *schedule) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.maySend.Broadcast()
+}
+
+// nextBegun returns a write to be sent, with its entry of the journal. It waits for one if needed.
+// ok is false if none begins any more.
+func (s *schedule) nextBegun() (i int, entry reconcile.Entry, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.begun.Len() == 0 {
+		if s.closed {
+			return 0, reconcile.Entry{}, false
+		}
+		s.maySend.Wait()
+	}
+	i = heap.Pop(&s.begun).(int)
+	entry = s.entries[i]
+	delete(s.entries, i)
+	s.mayBegin.Signal()
+	return i, entry, true
 }
 
 // failed reports whether a write that write i needs did not succeed.
@@ -125,5 +180,5 @@ func (s *schedule) ended(i int, ok bool) {
 			heap.Push(&s.ready, j)
 		}
 	}
-	s.changed.Broadcast()
+	s.mayBegin.Signal()
 }

@@ -41,7 +41,8 @@ func TestEveryReleasedKindIsInAWrite(t *testing.T) {
 			changes := []reconcile.Change{c}
 			if info.Action == reconcile.ActionTemporaryRename { // only with the change that depends on it
 				after := c
-				after.Kind, after.DependsOn = reconcile.UpdateGroup, []reconcile.Ref{c.Ref()}
+				after.Kind = reconcile.UpdateGroup
+				after.Decision = &reconcile.Decision{DependsOn: []reconcile.Ref{c.Ref()}}
 				if c.Kind.OfUser() {
 					after.Kind = reconcile.UpdateUser
 				}

@@ -213,7 +213,7 @@ func (a *applier) nameChanges() []int {
 	chosen := map[int]bool{}
 	pending := a.pending(func(c *reconcile.Change) bool { return !c.Kind.OfUser() && c.Member == "" })
 	for _, i := range pending {
-		if len(a.plan.Changes[i].DependsOn) > 0 {
+		if len(a.plan.Changes[i].DependsOn()) > 0 {
 			chosen[i] = true
 			a.dependencies.Each(i, func(j int) { chosen[j] = true })
 		}

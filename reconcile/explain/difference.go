@@ -81,12 +81,12 @@ func outcome(d *reconcile.Done) string {
 	switch d.Result {
 	case reconcile.ResultHeld:
 		var why []string
-		for _, h := range d.Held {
+		for _, h := range d.Held() {
 			why = append(why, fmt.Sprintf("gate %s: %s", h.Gate, h.Reason))
 		}
 		return "held by " + strings.Join(why, "; ")
 	case reconcile.ResultWaiting:
-		return cmp.Or(d.Waiting, "waiting")
+		return cmp.Or(d.Waiting(), "waiting")
 	case reconcile.ResultUnknown:
 		return "sent, but no response proves that it took effect"
 	case reconcile.ResultFailed, reconcile.ResultSkipped:
@@ -102,7 +102,7 @@ func (x *explainer) contradiction() string {
 	for _, r := range x.Recent {
 		for i := range r.Report.Changes {
 			d := &r.Report.Changes[i]
-			for _, h := range d.Held {
+			for _, h := range d.Held() {
 				if h.Gate == "contradicted" && Concerns(x.Kind, x.Key, d.Change) && strings.Contains(h.Reason, object) {
 					return h.Reason
 				}

@@ -96,7 +96,7 @@ func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*s
 			d.Attributes = []reconcile.AttributeChange{{Path: "userName", Old: "old", New: "name1@example.com"}}
 		}
 		if hold != "" {
-			d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
+			d.Decision = &reconcile.Decision{Held: []reconcile.Hold{{Gate: hold, Reason: "because"}}}
 		}
 		in.last = &reconcile.Report{Changes: []reconcile.Done{d}}
 	}
@@ -105,7 +105,8 @@ func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*s
 // contradicted is a run that held the user's changes, because the entry in the ledger does not fit.
 func contradicted(in *situation) {
 	reported(reconcile.CreateUser, reconcile.ResultHeld, "contradicted")(in)
-	in.last.Changes[0].Held[0].Reason = fmt.Sprintf("the ledger lists user %q (id 7, \"x\" in AWS) as managed", in.Key)
+	held := in.last.Changes[0].Held()
+	held[0].Reason = fmt.Sprintf("the ledger lists user %q (id 7, \"x\" in AWS) as managed", in.Key)
 	managed(in.Key)(in)
 }
 
@@ -150,7 +151,7 @@ var answers = []struct {
 				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
 					Result: reconcile.ResultFailed},
 				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
-					Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
+					Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}}},
 					Result: reconcile.ResultHeld}}}
 		}},
 	{"a removal that a gate holds", org, "user", "u3",
@@ -160,10 +161,12 @@ var answers = []struct {
 			managed("u3", "a")(in)
 			held := []reconcile.Hold{{Gate: "memberRemovals", Reason: "because"}}
 			in.last = &reconcile.Report{Changes: []reconcile.Done{
-				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3", Held: held,
+				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3",
+					Decision:   &reconcile.Decision{Held: held},
 					Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}},
 					Result: reconcile.ResultHeld},
-				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3", Held: held},
+				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3",
+					Decision: &reconcile.Decision{Held: held}},
 					Result: reconcile.ResultHeld}}}
 		}},
 	{"a member by hand while Git is out of reach", org, "user", "u3",
@@ -173,10 +176,12 @@ var answers = []struct {
 			managed("u3", "a")(in)
 			held := []reconcile.Hold{{Gate: reconcile.GateOutOfReach, Reason: "because"}}
 			in.last = &reconcile.Report{Changes: []reconcile.Done{
-				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3", Held: held,
+				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3",
+					Decision:   &reconcile.Decision{Held: held},
 					Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}},
 					Result: reconcile.ResultHeld},
-				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3", Held: held},
+				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3",
+					Decision: &reconcile.Decision{Held: held}},
 					Result: reconcile.ResultHeld}}}
 		}},
 	{"contradicted, and in the cached view", org, "user", "u1",

@@ -35,7 +35,7 @@ type Audit struct {
 	Unproved reconcile.UnprovedEntries
 	// EditLoaded, if set, changes each state that LoadState returns.
 	EditLoaded func(*reconcile.AuditState)
-	// FailAfterEntries makes BeginWrite fail once the journal has this many entries; 0 means never.
+	// FailAfterEntries makes BeginWrites fail once the journal has so many entries; 0 means never.
 	FailAfterEntries int
 	// LoseReports makes SearchReports find no report.
 	LoseReports bool
@@ -215,17 +215,19 @@ func (m *Audit) LoseJournal() {
 	m.OpenIntent, m.intent, m.entries = m.intent, nil, nil
 }
 
-// BeginWrite records the beginning of a write.
-func (m *Audit) BeginWrite(e reconcile.Entry) error {
+// BeginWrites records the beginnings of writes.
+func (m *Audit) BeginWrites(entries ...reconcile.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.intent == nil {
-		return fmt.Errorf("entry %d without an intent", e.Seq)
+	for _, e := range entries {
+		if m.intent == nil {
+			return fmt.Errorf("entry %d without an intent", e.Seq)
+		}
+		if m.FailAfterEntries > 0 && len(m.entries) >= m.FailAfterEntries {
+			return fmt.Errorf("journal: no space left")
+		}
+		m.entries = append(m.entries, e)
 	}
-	if m.FailAfterEntries > 0 && len(m.entries) >= m.FailAfterEntries {
-		return fmt.Errorf("journal: no space left")
-	}
-	m.entries = append(m.entries, e)
 	return nil
 }
 

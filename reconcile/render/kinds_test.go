@@ -16,7 +16,7 @@ func TestTextOfEveryKind(t *testing.T) {
 		sent := []reconcile.Done{exampleOf(info, "7"), exampleOf(info, "8"), exampleOf(info, "9")}
 		held := []reconcile.Done{exampleOf(info, "7"), exampleOf(info, "8"), exampleOf(info, "9")}
 		for i := range held {
-			held[i].Held = []reconcile.Hold{{Gate: "protected", Reason: "protected"}}
+			held[i].Decision = &reconcile.Decision{Held: []reconcile.Hold{{Gate: "protected", Reason: "protected"}}}
 		}
 		s, it := sections(sent, nil)[0], describe(&sent[0])
 		fmt.Fprintf(&b, "%s\n", info.Kind)

@@ -54,9 +54,9 @@ var parts = [...]string{"Held: ", "", "Waiting: "}
 
 func partOf(d *reconcile.Done) int {
 	switch {
-	case d.Waiting != "":
+	case d.Waiting() != "":
 		return 2
-	case len(d.Held) > 0:
+	case len(d.Held()) > 0:
 		return 0
 	}
 	return 1
@@ -151,7 +151,7 @@ func describe(d *reconcile.Done) item {
 	if d.Reason.Position != "" {
 		detail = append(detail, d.Reason.Position)
 	}
-	if d.Approval != "" {
+	if d.Approval() != "" {
 		detail = append(detail, "approved")
 	}
 	switch d.Result {

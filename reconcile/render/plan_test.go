@@ -130,8 +130,8 @@ func sized(n int) *reconcile.Plan {
 		case reconcile.DeactivateUser:
 			c.Reason.Text = "left the scope"
 			c.Attributes = []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}
-			c.Held = []reconcile.Hold{{Gate: "maxRemovals",
-				Reason: fmt.Sprintf("%d users would lose their access; at most 5 are allowed", (n+3)/6)}}
+			c.Decision = &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals",
+				Reason: fmt.Sprintf("%d users would lose their access; at most 5 are allowed", (n+3)/6)}}}
 		case reconcile.UpdateUser:
 			c.Attributes = []reconcile.AttributeChange{{Path: "title", Old: "Engineer", New: "Senior Engineer"}}
 		}

@@ -46,9 +46,9 @@ func TestPreviewsFitAComment(t *testing.T) {
 					Key:    "g",
 					Name:   strings.Repeat("g", 200),
 					Member: fmt.Sprint(j),
-					Held: []reconcile.Hold{
+					Decision: &reconcile.Decision{Held: []reconcile.Hold{
 						{Gate: "memberRemovals", Reason: strings.Repeat("w", 100) + fmt.Sprint(j)},
-					},
+					}},
 				},
 			)
 			p.EndDateChanges = append(p.EndDateChanges,

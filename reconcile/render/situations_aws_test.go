@@ -78,10 +78,10 @@ var heldReport = &reconcile.Report{Provisioner: "aws", HeldDigest: heldDigest, C
 	{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u2", ID: "id-u2",
 		Name: "user2@example.com", Reason: reconcile.Reason{LeftScope: true},
 		Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}},
-		Held:       []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}},
+		Decision:   &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}}},
 	{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "break-glass",
 		Name: "Break Glass", Member: "u30", MemberName: "user30@example.com",
-		Held: []reconcile.Hold{{Gate: "protected", Reason: "protected"}}}},
+		Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "protected", Reason: "protected"}}}}},
 }}
 
 var heldDigest = "sha256:" + strings.Repeat("a", 64)

@@ -133,7 +133,7 @@ func (c *sectionCollector) sections() []section {
 
 // isReleasable reports whether an approval would release a held change.
 func isReleasable(d *reconcile.Done) bool {
-	return len(d.Held) > 0 && d.Waiting == "" && d.Approvable() && d.Held[0].Gate != "dependency"
+	return len(d.Held()) > 0 && d.Waiting() == "" && d.Approvable() && d.Held()[0].Gate != "dependency"
 }
 
 // holdCounter counts the reasons why changes are held.
@@ -145,11 +145,11 @@ type holdCounter struct {
 func newHoldCounter() *holdCounter { return &holdCounter{counts: map[reconcile.Hold]int{}} }
 
 func (c *holdCounter) add(d *reconcile.Done) {
-	if d.Waiting != "" || len(d.Held) == 0 {
+	if d.Waiting() != "" || len(d.Held()) == 0 {
 		return
 	}
 	approvable := d.Approvable()
-	for _, h := range d.Held {
+	for _, h := range d.Held() {
 		if !approvable && !h.NotApprovable {
 			continue // another gate decides
 		}

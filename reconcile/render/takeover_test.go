@@ -23,9 +23,9 @@ func TestTheFirstLineSaysWhoGetsTheAWSObjectOfAnother(t *testing.T) {
 		renamed(reconcile.RenameUser, "u-1", "ann@example.com", "bob@example.com"),
 	}
 	held := renamed(reconcile.RenameUser, "u-1", "ann@example.com", "bob@example.com")
-	held.Held = []reconcile.Hold{{Gate: "signInNames", Reason: "too many"}}
+	held.Decision = &reconcile.Decision{Held: []reconcile.Hold{{Gate: "signInNames", Reason: "too many"}}}
 	waiting := renamed(reconcile.RenameUser, "u-2", "bob@example.com", "ann@example.com")
-	waiting.Waiting = "the provisioner is paused"
+	waiting.Decision = &reconcile.Decision{Waiting: "the provisioner is paused"}
 	var cycle []reconcile.Done
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		cycle = append(cycle, renamed(reconcile.RenameGroup, name, name, string(rune('a'+(name[0]-'a'+1)%5))))

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -63,9 +64,12 @@ type redactingJournal struct {
 	redactor *reconcile.Redactor
 }
 
-func (j redactingJournal) BeginWrite(e reconcile.Entry) error {
-	e.Changes = j.redactor.Results(e.Changes)
-	return j.Journal.BeginWrite(e)
+func (j redactingJournal) BeginWrites(entries ...reconcile.Entry) error {
+	out := slices.Clone(entries)
+	for i := range out {
+		out[i].Changes = j.redactor.Results(out[i].Changes)
+	}
+	return j.Journal.BeginWrites(out...)
 }
 
 func (j redactingJournal) EndWrite(e reconcile.Entry) error {

@@ -114,7 +114,7 @@ func TestWhatViolatesAnAssertionIsHeld(t *testing.T) {
 			var held []string
 			for i := range r.Changes {
 				c := &r.Changes[i]
-				if slices.ContainsFunc(c.Held, func(h reconcile.Hold) bool { return h.Gate == "assertions" }) {
+				if slices.ContainsFunc(c.Held(), func(h reconcile.Hold) bool { return h.Gate == "assertions" }) {
 					held = append(held, c.Ref().String())
 				}
 			}

@@ -186,7 +186,7 @@ func TestOutsideChangesAreReadBeforeAWrite(t *testing.T) {
 			r := w.Apply(tt.outcome)
 			held := ""
 			for _, c := range r.Changes {
-				for _, h := range c.Held {
+				for _, h := range c.Held() {
 					if h.Gate != "dependency" {
 						held = h.Gate
 					}

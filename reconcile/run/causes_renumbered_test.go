@@ -18,7 +18,7 @@ func TestACauseFollowsThePersonAndNotTheKey(t *testing.T) {
 	wantCause := func(t *testing.T, r *reconcile.Report, commit string) {
 		t.Helper()
 		for i := range r.Changes {
-			if c := &r.Changes[i]; c.Kind == reconcile.RemoveMember && len(c.Held) > 0 && c.Cause.Commit == commit {
+			if c := &r.Changes[i]; c.Kind == reconcile.RemoveMember && len(c.Held()) > 0 && c.Cause.Commit == commit {
 				return
 			}
 		}

@@ -74,9 +74,9 @@ type slowDisk struct {
 	takes time.Duration
 }
 
-func (s *slowDisk) BeginWrite(e reconcile.Entry) error {
+func (s *slowDisk) BeginWrites(entries ...reconcile.Entry) error {
 	time.Sleep(s.takes)
-	return s.Audit.BeginWrite(e)
+	return s.Audit.BeginWrites(entries...)
 }
 
 func (s *slowDisk) EndWrite(e reconcile.Entry) error {

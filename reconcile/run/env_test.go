@@ -29,14 +29,14 @@ func summary(r *reconcile.Report) []string {
 	for i := range r.Changes {
 		d := &r.Changes[i]
 		line := d.Ref().String() + ": " + string(d.Result)
-		for n, h := range d.Held {
+		for n, h := range d.Held() {
 			line += map[bool]string{true: " by ", false: ", "}[n == 0] + h.Gate
 			if h.NotApprovable {
 				line += "!"
 			}
 		}
-		if d.Waiting != "" {
-			line += " " + d.Waiting
+		if d.Waiting() != "" {
+			line += " " + d.Waiting()
 		}
 		out = append(out, line)
 	}
@@ -135,7 +135,7 @@ func reportText(r *reconcile.Report) string {
 func heldBy(r *reconcile.Report) []string {
 	var out []string
 	for i := range r.Changes {
-		for _, h := range r.Changes[i].Held {
+		for _, h := range r.Changes[i].Held() {
 			if h.Gate != "dependency" {
 				out = append(out, h.Gate)
 			}

@@ -64,7 +64,7 @@ func (h *history) checkOwnership(before, after awssim.State, past *reconcile.Aud
 		if d := &result.Report.Changes[i]; d.Kind == reconcile.AdoptUser || d.Kind == reconcile.AdoptGroup ||
 			d.Kind == reconcile.CreateGroup ||
 			d.Kind == reconcile.CreateUser {
-			managed[d.ID] = managed[d.ID] || len(d.Held) == 0 && d.Waiting == ""
+			managed[d.ID] = managed[d.ID] || len(d.Held()) == 0 && d.Waiting() == ""
 		}
 	}
 	later := map[string]string{}

@@ -196,7 +196,7 @@ var (
 func (h *history) renameUnmanaged(r *reconcile.Report) {
 	inTheWay := map[string]bool{}
 	for i := range r.Changes {
-		for _, hold := range r.Changes[i].Held {
+		for _, hold := range r.Changes[i].Held() {
 			if m := holder.FindStringSubmatch(hold.Reason); m != nil {
 				inTheWay[m[1]] = true
 			}

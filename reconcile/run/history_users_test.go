@@ -15,7 +15,7 @@ func (h *history) checkUsers(before awssim.State, past *reconcile.AuditState, r 
 	}
 	for i := range r.Changes {
 		d := &r.Changes[i]
-		if !d.Kind.OfUser() || d.Result != reconcile.ResultDone || d.Approval != "" {
+		if !d.Kind.OfUser() || d.Result != reconcile.ResultDone || d.Approval() != "" {
 			continue
 		}
 		owned, managed := past.Ledger.Users[d.Key]

@@ -83,7 +83,7 @@ var contradictedID = regexp.MustCompile(`the ledger(?:'s entry of| lists) \w+ "[
 func (h *hostile) removeContradicted(r *reconcile.Report) {
 	ids := map[string]bool{}
 	for i := range r.Changes {
-		for _, hold := range r.Changes[i].Held {
+		for _, hold := range r.Changes[i].Held() {
 			if m := contradictedID.FindStringSubmatch(hold.Reason); m != nil {
 				ids[m[1]] = true
 			}

@@ -151,11 +151,18 @@ type crashingAudit struct {
 	*crash
 }
 
-func (c *crashingAudit) BeginWrite(e reconcile.Entry) error {
+func (c *crashingAudit) BeginWrites(entries ...reconcile.Entry) error {
 	if c.writes <= 0 {
 		return errCrash
 	}
-	return c.Audit.BeginWrite(e)
+	return c.Audit.BeginWrites(entries...)
+}
+
+func (c *crashingAudit) CheckLease(provisioner, run string) error {
+	if c.writes <= 0 {
+		return errCrash
+	}
+	return c.Audit.CheckLease(provisioner, run)
 }
 
 func (c *crashingAudit) EndWrite(e reconcile.Entry) error {

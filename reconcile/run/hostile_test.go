@@ -282,7 +282,7 @@ func (r *observedRun) outcome() string {
 		text = append(text, "\n    "+line)
 	}
 	for i := range r.result.Report.Changes {
-		for _, hold := range r.result.Report.Changes[i].Held {
+		for _, hold := range r.result.Report.Changes[i].Held() {
 			if hold.NotApprovable && hold.Gate != reconcile.GateAudit {
 				text = append(text, "\n    "+hold.Reason)
 			}

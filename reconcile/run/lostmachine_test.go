@@ -115,7 +115,7 @@ func TestAPlantedIntentOwnsNothing(t *testing.T) {
 					t.Errorf("the planted intent had an effect\n%s", reportText(r))
 				}
 				if !slices.ContainsFunc(r.Changes, func(d reconcile.Done) bool {
-					return d.Key == "zoe" && len(d.Held) > 0 && strings.Contains(d.Held[0].Reason, "run planted")
+					return d.Key == "zoe" && len(d.Held()) > 0 && strings.Contains(d.Held()[0].Reason, "run planted")
 				}) {
 					t.Errorf("the run does not name the object\n%s", reportText(r))
 				}

@@ -199,7 +199,7 @@ func TestNoUserLosesAccessByAccident(t *testing.T) {
 			}
 			found := false
 			for _, c := range r.Changes {
-				for _, h := range c.Held {
+				for _, h := range c.Held() {
 					found = found || h.Gate == tt.gate
 				}
 			}

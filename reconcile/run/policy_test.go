@@ -256,7 +256,7 @@ func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
 			t.Errorf("the comment is %s", text)
 		}
 		if p.Digest != "" && len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool {
-			return c.Kind == reconcile.DeactivateUser && len(c.Held) == 0
+			return c.Kind == reconcile.DeactivateUser && len(c.Held()) == 0
 		}) {
 			t.Errorf("not all removals are held: %v", changeLines(p.Changes))
 		}

@@ -23,10 +23,10 @@ func changeLines(changes []reconcile.Change) []string {
 				line += fmt.Sprintf(" %s=%s", a.Path, a.New)
 			}
 		}
-		if c.Waiting != "" {
+		if c.Waiting() != "" {
 			line += " waits"
-		} else if len(c.Held) > 0 {
-			line += " held by " + c.Held[0].Gate
+		} else if len(c.Held()) > 0 {
+			line += " held by " + c.Held()[0].Gate
 		}
 		out = append(out, line)
 	}

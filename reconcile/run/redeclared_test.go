@@ -68,7 +68,7 @@ func TestWhatACommitTakesBackIsNotDrift(t *testing.T) {
 					if !reviewed {
 						break
 					}
-					if !slices.ContainsFunc(d.Held, func(h reconcile.Hold) bool { return h.Gate == "unreviewed" }) {
+					if !slices.ContainsFunc(d.Held(), func(h reconcile.Hold) bool { return h.Gate == "unreviewed" }) {
 						t.Errorf("it is not held as unreviewed\n%s", reportText(r))
 					}
 				}

@@ -28,8 +28,8 @@ func TestARevertIsNotHeldByGateUpdates(t *testing.T) {
 			}
 			w.Commit("enabled: true", good+between)
 			for _, c := range w.Preview(len(w.Commits)-1, len(w.Commits), false).Changes {
-				if len(c.Held) > 0 {
-					t.Errorf("the preview holds %s: %v", c.Ref(), c.Held)
+				if len(c.Held()) > 0 {
+					t.Errorf("the preview holds %s: %v", c.Ref(), c.Held())
 				}
 			}
 			w.Apply(reconcile.RunApplied)

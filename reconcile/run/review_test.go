@@ -130,7 +130,7 @@ func TestOnlyApprovedChangesAreApplied(t *testing.T) {
 			wantLines(t, "plan", changeLines(result.Plan.Changes), test.want...)
 			whys := ""
 			for _, c := range result.Plan.Changes {
-				for _, h := range c.Held {
+				for _, h := range c.Held() {
 					whys += h.Reason + "\n"
 				}
 			}
@@ -220,7 +220,7 @@ func (w *env) wantPlan(t *testing.T, why string, want ...string) {
 	wantLines(t, "plan", changeLines(result.Plan.Changes), want...)
 	whys := ""
 	for _, c := range result.Plan.Changes {
-		for _, h := range c.Held {
+		for _, h := range c.Held() {
 			whys += h.Reason + "\n"
 		}
 	}
@@ -356,8 +356,8 @@ func TestTheFirstRunUnderReviewIsHeld(t *testing.T) {
 	w := newEnv(t)
 	w.Commit("enabled: true\nreview: \"required\"", people(2))
 	report := w.Apply(reconcile.RunHeld)
-	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held[0].Reason, "nothing was applied before") {
-		t.Errorf("held: %d, %+v", report.Counts.Held, report.Changes[0].Held)
+	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held()[0].Reason, "nothing was applied before") {
+		t.Errorf("held: %d, %+v", report.Counts.Held, report.Changes[0].Held())
 	}
 }
 

@@ -295,11 +295,18 @@ func (c *crashing) dead(dies bool) bool {
 
 var errKilled = errors.New("killed")
 
-func (c *crashing) BeginWrite(e reconcile.Entry) error {
+func (c *crashing) BeginWrites(entries ...reconcile.Entry) error {
 	if c.dead(false) {
 		return errKilled
 	}
-	return c.Audit.BeginWrite(e)
+	return c.Audit.BeginWrites(entries...)
+}
+
+func (c *crashing) CheckLease(provisioner, run string) error {
+	if c.dead(false) {
+		return errKilled
+	}
+	return c.Audit.CheckLease(provisioner, run)
 }
 
 func (c *crashing) EndWrite(e reconcile.Entry) error {

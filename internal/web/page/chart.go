@@ -21,7 +21,8 @@ type ChartSpec struct {
 	ID, Title string
 	// Note is a sentence below the title: what is counted, and what is not.
 	Note string
-	// Last is in the last bar. N is the number of bars. Each is Step long: an hour, a day or a week.
+	// Last is in the last bar. N is the number of bars. Each is Step long: an hour, a day or a
+	// week.
 	Last time.Time
 	N    int
 	Step time.Duration
