@@ -24,6 +24,8 @@ func addAccessFlags(f *pflag.FlagSet, c *app.AccessConfig) {
 		"<public URL>/login/callback")
 	f.StringVar(&o.ClientSecretEnv, "oidc-client-secret-env", "ROSTER_OIDC_CLIENT_SECRET",
 		"environment variable with the client secret; none for a public client")
+	f.StringVar(&o.Audience, "oidc-audience", "", "audience of access tokens of --oidc-issuer (JWTs) that programs "+
+		"may send instead of an API token; none if empty")
 	f.StringSliceVar(&o.Scopes, "oidc-scopes", []string{"profile", "email"}, "scopes to request in addition to openid")
 	f.StringVar(&o.RolesClaim, "oidc-roles-claim", "roles", "claim with the roles or groups of a user")
 	f.StringSliceVar(&o.ReadRoles, "oidc-read", []string{"roster-read"}, "values of the claim that permit to read")

@@ -38,6 +38,7 @@ type OIDCConfig struct {
 	ClientID        string
 	ClientSecretEnv string // environment name
 	Scopes          []string
+	Audience        string // of access tokens; "" for none
 	RolesClaim      string
 	ReadRoles       []string
 	ActRoles        []string
@@ -100,6 +101,8 @@ func (c *AccessConfig) check(listen string) error {
 		return errors.New("--rate-limit-reads and --rate-limit-acts must not be negative: 0 means no limit")
 	case c.OIDC.Issuer != "" && c.OIDC.ClientID == "":
 		return errors.New("--oidc-issuer requires --oidc-client-id")
+	case c.OIDC.Issuer == "" && c.OIDC.Audience != "":
+		return errors.New("--oidc-audience requires --oidc-issuer")
 	case c.OIDC.Issuer == "" && c.OIDC.ClientID != "":
 		return errors.New("--oidc-client-id requires --oidc-issuer")
 	case c.OIDC.Issuer != "" && c.PublicURL == "":
@@ -153,6 +156,7 @@ func (c *AccessConfig) authenticator(s *Settings) (*webauth.Authenticator, error
 	secret := s.secretOf(c.OIDC.ClientSecretEnv)
 	out.OIDC, err = webauth.NewOIDC(webauth.OIDCConfig{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID,
 		ClientSecret: secret, PublicURL: u, Scopes: c.OIDC.Scopes, RolesClaim: c.OIDC.RolesClaim,
+		Audience:  c.OIDC.Audience,
 		ReadRoles: c.OIDC.ReadRoles, ActRoles: c.OIDC.ActRoles, Log: s.Log, Now: s.Now})
 	if err != nil {
 		return nil, UsageError{fmt.Errorf("--oidc-issuer: %w", err)}

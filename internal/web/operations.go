@@ -113,6 +113,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead { // it has no body, so it would wait for ever
+		return
+	}
 	writer := eventWriter{sent: map[string]operation.Operation{}}
 	keepAlive := time.NewTicker(20 * time.Second)
 	defer keepAlive.Stop()

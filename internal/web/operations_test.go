@@ -263,6 +263,14 @@ func TestEventsFollowAnOperation(t *testing.T) {
 	}
 }
 
+func TestTheHeadersOfEventsDoNotWaitForEvents(t *testing.T) {
+	s, _ := newOperations(t)
+	if r := ask(t, s.Handler(), "HEAD", "/api/v1/events", "", nil); r.StatusCode != 200 ||
+		r.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%s, %v", r.Status, r.Header)
+	}
+}
+
 func TestTooManyFollowersAreRefused(t *testing.T) {
 	s, _ := newOperations(t)
 	handler := s.Handler()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/time/rate"
 
 	"github.com/seed-d64a251c/roster/internal/loopback"
 )
@@ -57,6 +58,10 @@ type OIDCConfig struct {
 	// RolesClaim is the claim with the roles or groups of a user: a string or a list. It may be the
 	// path of a claim in an object, such as realm_access.roles.
 	RolesClaim string
+	// Audience is that of the access tokens that programs may send instead of an API token: JWTs of
+	// the issuer (RFC 9068). "" means that only users sign in. It must not be ClientID: ID tokens
+	// are for the client.
+	Audience string
 	// ReadRoles and ActRoles are the values of the claim that give a role.
 	ReadRoles, ActRoles []string
 
@@ -69,6 +74,9 @@ type OIDCConfig struct {
 type OIDC struct {
 	config OIDCConfig
 	client *http.Client
+	// keys is the client for the discovery and the keys of the provider. Tokens with unknown keys
+	// make it send requests, so it has a rate limit.
+	keys   *http.Client
 	sealer *sealer
 
 	mu       sync.Mutex
@@ -110,8 +118,34 @@ func NewOIDC(c OIDCConfig) (*OIDC, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Audience != "" && c.Audience == c.ClientID {
+		return nil, fmt.Errorf("invalid audience %q: it must not be the client ID, because ID tokens have that one",
+			c.Audience)
+	}
+	transport := limitedTransport{http.DefaultTransport}
+	keys := throttledTransport{transport, rate.NewLimiter(keyRequests, maxKeyRequests)}
 	return &OIDC{config: c, sealer: s, ended: revocations{},
-		client: &http.Client{Timeout: providerTimeout, Transport: limitedTransport{http.DefaultTransport}}}, nil
+		client: &http.Client{Timeout: providerTimeout, Transport: transport},
+		keys:   &http.Client{Timeout: providerTimeout, Transport: keys}}, nil
+}
+
+// The requests for keys that the provider gets, in a second and at once.
+const (
+	keyRequests    = 1
+	maxKeyRequests = 10
+)
+
+// throttledTransport sends no requests that exceed a limit.
+type throttledTransport struct {
+	base    http.RoundTripper
+	limiter *rate.Limiter
+}
+
+func (t throttledTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.limiter.Allow() {
+		return nil, errors.New("too many requests for the keys of the identity provider")
+	}
+	return t.base.RoundTrip(r)
 }
 
 // limitedTransport bounds the answers of the provider.
@@ -140,7 +174,7 @@ func (o *OIDC) discover(ctx context.Context) (*oidc.Provider, error) {
 		return nil, o.failure
 	}
 	// The provider keeps the context for the requests of its keys.
-	ctx = oidc.ClientContext(context.WithoutCancel(ctx), o.client)
+	ctx = oidc.ClientContext(context.WithoutCancel(ctx), o.keys)
 	provider, err := oidc.NewProvider(ctx, o.config.Issuer)
 	if err != nil {
 		o.failed, o.failure = o.config.Now(), err
@@ -175,6 +209,29 @@ func (o *OIDC) Authenticate(r *http.Request) (caller Caller, ok bool) {
 		return Caller{}, false
 	}
 	return Caller{Name: s.Name, Role: s.Role, Session: true}, true
+}
+
+// isJWT reports whether a token has the form of a JWT. API tokens do not.
+func isJWT(token string) bool { return strings.Count(token, ".") == 2 }
+
+// authenticateToken returns the caller of an access token of the provider for this server.
+func (o *OIDC) authenticateToken(ctx context.Context, token string) (caller Caller, ok bool) {
+	if o.config.Audience == "" {
+		return Caller{}, false
+	}
+	provider, err := o.discover(ctx)
+	if err != nil {
+		return Caller{}, false // discover has logged it
+	}
+	id, err := provider.Verifier(&oidc.Config{ClientID: o.config.Audience, Now: o.config.Now}).Verify(ctx, token)
+	if err != nil {
+		return Caller{}, false
+	}
+	claims := map[string]any{}
+	if err := id.Claims(&claims); err != nil {
+		return Caller{}, false
+	}
+	return o.callerOf(id.Subject, claims), true
 }
 
 func (o *OIDC) session(r *http.Request) (s session, ok bool) {

@@ -35,6 +35,7 @@ type provider struct {
 	challenge, nonce, code string
 	down, refuses          bool
 	requests               int // of discovery
+	keyRequests            int
 }
 
 var signingKey = func() *rsa.PrivateKey {
@@ -60,6 +61,7 @@ func newProvider(t *testing.T) *provider {
 			"id_token_signing_alg_values_supported": []string{"RS256"}})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		p.keyRequests++
 		encode := base64.RawURLEncoding.EncodeToString
 		writeJSON(w, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1",
 			"n": encode(signingKey.N.Bytes()), "e": encode(big.NewInt(int64(signingKey.E)).Bytes())}}})
@@ -142,7 +144,8 @@ func newSite(t *testing.T, p *provider) *site {
 	}
 	s.oidc, err = NewOIDC(OIDCConfig{Issuer: p.URL, ClientID: "roster", ClientSecret: canary, PublicURL: public,
 		RolesClaim: "realm_access.roles", ReadRoles: []string{"viewer"}, ActRoles: []string{"operator"},
-		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Now: func() time.Time { return s.now }})
+		Audience: "https://roster.example.com",
+		Log:      slog.New(slog.NewTextHandler(&s.log, nil)), Now: func() time.Time { return s.now }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,9 @@ type Authenticator struct {
 // is. A caller whose role is RoleNone is known, but may not do anything.
 func (a *Authenticator) Authenticate(r *http.Request) (caller Caller, ok bool) {
 	if token, found := tokenOf(r); found {
+		if a.OIDC != nil && isJWT(token) {
+			return a.OIDC.authenticateToken(r.Context(), token)
+		}
 		if a.Tokens == nil {
 			return Caller{}, false
 		}

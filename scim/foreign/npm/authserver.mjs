@@ -35,10 +35,17 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
     ttl: { AccessToken: 600, ClientCredentials: 600, RefreshToken: 86400, AuthorizationCode: 60, Grant: 86400, Interaction: 600, Session: 600 },
     features: {
-        clientCredentials: { enabled: true }, introspection: { enabled: true }, revocation: { enabled: true },
+        clientCredentials: { enabled: true },
+        resourceIndicators: {
+            enabled: true,
+            getResourceServerInfo: (ctx, resource) => ({
+                audience: resource, scope: "scim", accessTokenFormat: "jwt", accessTokenTTL: 600, jwt: { sign: { alg: "RS256" } },
+            }),
+        }, introspection: { enabled: true }, revocation: { enabled: true },
         devInteractions: { enabled: false },
     },
     cookies: { keys: ["for tests"] },
+    extraTokenClaims: (ctx, token) => ({ roles: users[token.accountId ?? token.clientId] }),
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, name: id, email: `${id}@example.com`, roles: users[id] }) }),
     interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
     async loadExistingGrant(ctx) {
