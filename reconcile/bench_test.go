@@ -28,10 +28,8 @@ func measure(b *testing.B, f func()) {
 	b.ReportMetric((cpu()-begin)/float64(b.N), "cpu-s/op")
 }
 
-var bigSizes = []int{10_000, 100_000}
-
 func BenchmarkDesired(b *testing.B) {
-	for _, n := range bigSizes {
+	for _, n := range schematest.LargeSizes(b) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			decls, err := schema.Load(schematest.Big(n, "jsonl").Tree())
 			if err != nil {
@@ -48,7 +46,7 @@ func BenchmarkDesired(b *testing.B) {
 }
 
 func BenchmarkDiff(b *testing.B) {
-	for _, n := range bigSizes {
+	for _, n := range schematest.LargeSizes(b) {
 		for _, changed := range []int{0, n / 100, n} {
 			b.Run(fmt.Sprintf("%d/%d changed", n, changed), func(b *testing.B) {
 				have, want := states(n, 0), states(n, changed)

@@ -96,7 +96,7 @@ func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *recon
 // BenchmarkPlan measures the desired state and the plan against a directory that lacks one change.
 // "after one edit" is the next commit of a daemon, with its loading.
 func BenchmarkPlan(b *testing.B) {
-	for _, n := range bigSizes {
+	for _, n := range schematest.LargeSizes(b) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			p := newBigPlan(b, schematest.Big(n, "jsonl"))
 			p.edit("Changed")

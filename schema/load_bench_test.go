@@ -55,7 +55,7 @@ func measure(b *testing.B, f func()) {
 // BenchmarkLoad loads organizations without a cache, and again after an edit of one user. For
 // comparison it decodes the same files without checks.
 func BenchmarkLoad(b *testing.B) {
-	for _, n := range []int{10_000, 100_000} {
+	for _, n := range []int{schematest.Size(b, schematest.Users, schematest.BenchmarkUsers)} {
 		for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
 			for _, layout := range []string{"1000 a file", "one file"} {
 				o := schematest.Big(n, format)
@@ -156,7 +156,7 @@ func BenchmarkLoadCUE(b *testing.B) {
 }
 
 func BenchmarkMembership(b *testing.B) {
-	for _, n := range []int{10_000, 100_000} {
+	for _, n := range schematest.LargeSizes(b) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			d := mustLoad(b, &Cache{}, schematest.Big(n, "jsonl").Tree())
 			now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
@@ -166,12 +166,12 @@ func BenchmarkMembership(b *testing.B) {
 	}
 }
 
-// BenchmarkSoak loads a Cache two thousand times, each time after an edit. It reports the growth of
-// the live heap in the last three quarters.
+// BenchmarkSoak loads a Cache ROSTER_BENCH_ROUNDS times (default: 200), each time after an edit. It
+// reports the growth of the live heap in the last three quarters.
 func BenchmarkSoak(b *testing.B) {
 	for b.Loop() {
 		o := schematest.Organization{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}
-		early, late := loadRepeatedly(b, o, 2000)
+		early, late := loadRepeatedly(b, o, schematest.Size(b, schematest.Rounds, 200))
 		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
 		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")
 	}

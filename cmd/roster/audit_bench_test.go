@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -33,13 +32,13 @@ var auditSteps = []struct {
 	{"verify what is new, 100 runs", 100, []string{"audit", "verify", "--new", "-C", "DIR"}},
 }
 
-// BenchmarkAudit measures the audit branch after ROSTER_BENCH_RUNS runs (default: 50) on top of a
+// BenchmarkAudit measures the audit branch after ROSTER_BENCH_ROUNDS runs (default: 50) on top of a
 // first synchronization of ROSTER_BENCH_USERS people (default: 2,000): the size of the repository,
 // and its verification. Each run changes an attribute of one user, and each tenth one creates a
 // user. The runs are recorded like those of a daemon, ten minutes apart, without its planning:
 // only a run that creates a user copies the users of the ledger.
 func BenchmarkAudit(b *testing.B) {
-	users, runs := environmentNumber(b, "ROSTER_BENCH_USERS", 2_000), environmentNumber(b, "ROSTER_BENCH_RUNS", 50)
+	users, runs := schematest.Size(b, schematest.Users, 2_000), schematest.Size(b, schematest.Rounds, 50)
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()
@@ -61,20 +60,6 @@ func BenchmarkAudit(b *testing.B) {
 			b.ReportMetric(1000*(size-first)/float64(runs), "packed-kB/run")
 		})
 	}
-}
-
-// environmentNumber returns the number in an environment variable.
-func environmentNumber(b *testing.B, name string, otherwise int) int {
-	b.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		b.Fatalf("%s is %q, want a number", name, text)
-	}
-	return n
 }
 
 // auditHistory adds runs to the audit branch of an organization.

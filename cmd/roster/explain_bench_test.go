@@ -18,7 +18,7 @@ import (
 // ROSTER_BENCH_USERS people: each request is about another user. The first two requests are not
 // measured.
 func BenchmarkDaemonExplain(b *testing.B) {
-	users := environmentNumber(b, "ROSTER_BENCH_USERS", 2_000)
+	users := schematest.Size(b, schematest.Users, 2_000)
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()

@@ -35,7 +35,7 @@ const profileFolder = "ROSTER_BENCH_PROFILES"
 // against a simulator without limits, then the commands that read the report. ROSTER_BENCH_USERS is
 // the number of users; there is a group with 100 members for each ten of them.
 func BenchmarkRecords(b *testing.B) {
-	users := environmentNumber(b, "ROSTER_BENCH_USERS", 2_000)
+	users := schematest.Size(b, schematest.Users, 2_000)
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()

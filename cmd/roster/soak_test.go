@@ -25,6 +25,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // soak runs the daemon in this process on a clock that the test moves. The simulator of AWS is a
@@ -247,11 +248,15 @@ func cpuTime() float64 {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
 }
 
-// BenchmarkDaemonSoak runs two thousand rounds of the daemon. It reports the resources at the end,
-// and their growth per thousand rounds: between the medians of rounds 400 to 600 and 1,800 to
-// 2,000.
+// BenchmarkDaemonSoak runs ROSTER_BENCH_ROUNDS rounds of the daemon (default: 200). It reports the
+// resources at the end, and their growth per thousand rounds: between the medians of the third and
+// of the last tenth of the rounds.
 func BenchmarkDaemonSoak(b *testing.B) {
-	const rounds, every = 2000, 20
+	rounds := schematest.Size(b, schematest.Rounds, 200) / 100 * 100
+	if rounds == 0 {
+		b.Fatal("the daemon needs at least 100 rounds")
+	}
+	every := rounds / 100
 	for b.Loop() {
 		s := startSoak(b)
 		var samples []sample
@@ -265,7 +270,8 @@ func BenchmarkDaemonSoak(b *testing.B) {
 			}
 		}
 		s.stop()
-		early, late := samples[400/every-1:600/every], samples[1800/every-1:]
+		early, late := samples[20:30], samples[90:]
+		between := 0.7 * float64(rounds) / 1000 // thousands of rounds
 		for unit, pick := range map[string]func(sample) float64{
 			"heap-MiB":   func(s sample) float64 { return s.heap },
 			"rss-MiB":    func(s sample) float64 { return s.rss },
@@ -274,12 +280,12 @@ func BenchmarkDaemonSoak(b *testing.B) {
 			"disk-MiB":   func(s sample) float64 { return s.disk },
 		} {
 			b.ReportMetric(median(late, pick), unit)
-			b.ReportMetric((median(late, pick)-median(early, pick))/1.4, unit+"/1000-rounds")
+			b.ReportMetric((median(late, pick)-median(early, pick))/between, unit+"/1000-rounds")
 		}
 		spent := func(w []sample) float64 { return (w[len(w)-1].cpu - w[0].cpu) / float64((len(w)-1)*every) * 1000 }
 		b.ReportMetric(spent(early), "early-cpu-ms/round")
 		b.ReportMetric(spent(late), "late-cpu-ms/round")
-		s.reportHistory(rounds)
+		s.reportHistory(float64(rounds))
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // cpuTime is the CPU time of this process and of the child processes that have ended.
@@ -28,7 +28,7 @@ func cpuTime() time.Duration {
 // BenchmarkRun measures the records of a run that creates one user, in a real repository with a
 // ledger of n users and n/10 groups.
 func BenchmarkRun(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
+	for _, n := range schematest.LargeSizes(b) {
 		b.Run(fmt.Sprintf("users=%d", n), func(b *testing.B) {
 			dir, _ := bareRepository(b)
 			r := &runner{recorder: newRecorder(b, openMirror(b, dir), b.TempDir()), aws: &directory{}}
@@ -64,23 +64,18 @@ func (r *runner) fillLedger(t testing.TB, n int) {
 }
 
 // BenchmarkVerify measures the verification of a branch: of everything, and of one new run after a
-// checkpoint. The branch has a ledger of 100,000 users and ROSTER_BENCH_RUNS runs (default: 200).
+// checkpoint. The branch has a ledger of ROSTER_BENCH_USERS users (default: 10,000) and
+// ROSTER_BENCH_ROUNDS runs (default: 200).
 // Each run creates a user. packed-kB/run is the growth of the repository for each run, packed by
 // git gc.
 func BenchmarkVerify(b *testing.B) {
-	runs := 200
-	if text := os.Getenv("ROSTER_BENCH_RUNS"); text != "" {
-		var err error
-		if runs, err = strconv.Atoi(text); err != nil {
-			b.Fatalf("ROSTER_BENCH_RUNS: %v", err)
-		}
-	}
+	runs := schematest.Size(b, schematest.Rounds, 200)
 	dir, _ := bareRepository(b)
 	store := openMirror(b, dir)
 	r := &runner{recorder: newRecorder(b, store, b.TempDir()), aws: &directory{}}
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	r.recorder.Now = func() time.Time { return now }
-	r.fillLedger(b, 100_000)
+	r.fillLedger(b, schematest.Size(b, schematest.Users, schematest.BenchmarkUsers))
 	before := packedSize(b, dir)
 	for i := range runs {
 		now = now.Add(10 * time.Minute)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 func owned(id string) *reconcile.Owned { return &reconcile.Owned{ID: id} }
@@ -293,7 +294,7 @@ func TestEncodingIsStable(t *testing.T) {
 func BenchmarkCommitReport(b *testing.B) {
 	store := &memStore{}
 	recorder := &Recorder{Store: store, StateDir: b.TempDir()}
-	ledger := bigLedger(100_000)
+	ledger := bigLedger(schematest.Size(b, schematest.Users, schematest.BenchmarkUsers))
 	for n := 0; b.Loop(); n++ {
 		state, err := recorder.LoadState(b.Context(), prov)
 		if err != nil {

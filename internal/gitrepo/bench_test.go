@@ -11,14 +11,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // repoSize is the size of a repository for the benchmarks: the number of files, 1,000 in a folder,
 // and the number of commits, each of one file. The cost of an operation does not depend on the
 // repository if it is the same for both sizes.
 type repoSize struct{ files, commits int }
-
-var repoSizes = []repoSize{{1_000, 500}, {50_000, 20_000}}
 
 // largeServers are created once for all tests and benchmarks. Each gets a copy. TestMain removes
 // them.
@@ -79,9 +79,11 @@ func importHistory(t testing.TB, dir string, e repoSize) {
 	}
 }
 
-// forRepoSizes runs a benchmark with a repository of each size.
+// forRepoSizes runs a benchmark with a small and a large repository. The large one has a file for
+// two users, and a commit for five users, of ROSTER_BENCH_USERS (default: 10,000).
 func forRepoSizes(b *testing.B, bench func(b *testing.B, dir string)) {
-	for _, e := range repoSizes {
+	users := schematest.Size(b, schematest.Users, schematest.BenchmarkUsers)
+	for _, e := range []repoSize{{1_000, 500}, {users / 2, users / 5}} {
 		b.Run(fmt.Sprintf("files=%d/commits=%d", e.files, e.commits), func(b *testing.B) {
 			bench(b, newLargeServer(b, e))
 		})
