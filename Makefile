@@ -62,8 +62,8 @@ vuln:
 demo:
 	go run ./cmd/roster demo
 
-# Runs all benchmarks, one package after the other, and writes their results as one table. It takes
-# about docs_minutes minutes. bench-large has 100,000 people and 2,000 rounds, and takes hours.
+# Runs all benchmarks, one package after the other, and writes their results as one table, in less
+# than an hour. bench-large has 100,000 people and 2,000 rounds, and takes hours.
 bench:
 	scripts/bench
 

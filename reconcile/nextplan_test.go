@@ -185,6 +185,54 @@ func TestThePlanFromWhatChangedIsThePlanFromEverything(t *testing.T) {
 	}
 }
 
+// TestWhatMakesAPlanFromEverything tests each condition in the comment of newPart.
+func TestWhatMakesAPlanFromEverything(t *testing.T) {
+	asserts := func(p *nextPlan) *reconcile.Policy {
+		return &reconcile.Policy{Provisioner: p.in.Provisioner, Assertions: map[string]*schema.Assertion{"a": {}}}
+	}
+	for _, test := range []struct {
+		name    string
+		edit    func(*nextPlan)
+		partial bool
+	}{
+		{"an edit of one user", func(*nextPlan) {}, true},
+		{"there is no basis", func(p *nextPlan) { p.basis = nil }, false},
+		{"the desired state was made from another one", func(p *nextPlan) {
+			p.edit("Meanwhile")
+			p.next()
+		}, false},
+		{"the mapping was edited", func(p *nextPlan) { p.in.MappingEdit = &reconcile.MappingEdit{} }, false},
+		{"the audit branch is not proved", func(p *nextPlan) { p.in.Trust.Level = reconcile.TrustUnproved }, false},
+		{"an entry is not proved", func(p *nextPlan) {
+			p.in.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{"p-000007": true}}
+		}, false},
+		{"the journal of a run is lost", func(p *nextPlan) { p.in.LostRun = &reconcile.Intent{} }, false},
+		{"a run was interrupted", func(p *nextPlan) { p.in.Allowed = reconcile.Allowed{} }, false},
+		{"no run was reported", func(p *nextPlan) { p.in.Status = nil }, false},
+		{"an adoption is not confirmed", func(p *nextPlan) {
+			status := *p.in.Status
+			status.AdoptionUnconfirmed = true
+			p.in.Status = &status
+		}, false},
+		{"the declarations go back", func(p *nextPlan) { p.in.Restored = p.in.Desired }, false},
+		{"there are assertions", func(p *nextPlan) { p.in.Policy = asserts(p) }, false},
+		{"there were assertions", func(p *nextPlan) { p.in.AppliedPolicy = asserts(p) }, false},
+		{"the origin of an object was searched", func(p *nextPlan) {
+			p.in.Evidence.ByID = map[string][]reconcile.Provenance{"id-p-000007": nil}
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newNextPlan(t, 300)
+			test.edit(p)
+			p.edit("Changed")
+			p.next()
+			if plan := reconcile.NextPlan(p.basis, p.in); plan.Partial() != test.partial {
+				t.Errorf("the plan was made from a part: %v", plan.Partial())
+			}
+		})
+	}
+}
+
 // TestThePlanOfOneEditFollowsTheEdit compares two organizations, one of them ten times as large.
 func TestThePlanOfOneEditFollowsTheEdit(t *testing.T) {
 	cost := func(users int) (entries int, bytes uint64) {

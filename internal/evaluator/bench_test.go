@@ -49,10 +49,10 @@ func measure(b *testing.B, f func(i int) error) {
 }
 
 // BenchmarkEvaluate measures what main and a pull request cost in an organization of
-// ROSTER_BENCH_USERS users (default: 10,000) with ten memberships each. On main, this process loads a commit with other data
-// itself, and a commit with other code after a child has verified it. The declarations of a pull
-// request come back from the child, or are the kept ones if only AWS has changed. Peaks are those
-// since the start of the process, so run one case at a time to compare them.
+// ROSTER_BENCH_USERS users (default: 10,000) with ten memberships each. On main, this process loads
+// a commit with other data itself, and a commit with other code after a child has verified it. The
+// declarations of a pull request come back from the child, or are the kept ones if only AWS has
+// changed. Peaks are those since the start of the process: to compare them, run one case at a time.
 func BenchmarkEvaluate(b *testing.B) {
 	big := schematest.Big(schematest.Size(b, schematest.Users, schematest.BenchmarkUsers), "yaml")
 	tree, data, code := big.Tree(), big.UserFile(1), "note.cue"
