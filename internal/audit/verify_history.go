@@ -15,7 +15,7 @@ import (
 // checkHistory compares the earlier commits of the branch with the chain. The chain must have each
 // report that was once the newest, and a report for each intent.
 func (v *verifier) checkHistory(ctx context.Context) error {
-	intents := map[string]reconcile.Intent{} // by run
+	intents := map[string]reconcile.Intent{} // of runs without a report, by run
 	defer v.addUnreportedRuns(intents)
 	if v.History == nil {
 		v.proof.addNotProved("that all earlier reports are still there: the history of the branch was not given")
@@ -75,7 +75,9 @@ func (v *verifier) collectIntents(commit BranchCommit, into map[string]reconcile
 		return err
 	}
 	for _, in := range open.except("") {
-		into[in.Run] = in
+		if _, reported := v.runs[in.Run]; !reported {
+			into[in.Run] = in
+		}
 	}
 	return nil
 }
@@ -83,11 +85,9 @@ func (v *verifier) collectIntents(commit BranchCommit, into map[string]reconcile
 // addUnreportedRuns adds the runs that have an intent but no report.
 func (v *verifier) addUnreportedRuns(intents map[string]reconcile.Intent) {
 	for _, run := range slices.Sorted(maps.Keys(intents)) {
-		if _, ok := v.runs[run]; !ok {
-			in := intents[run]
-			v.proof.addNotProved("what run %s on %s, started at %s, did of its %s: it has no report",
-				run, in.Host, in.Started.Format(time.RFC3339), reconcile.CountChanges(in.ReleasedChanges))
-		}
+		in := intents[run]
+		v.proof.addNotProved("what run %s on %s, started at %s, did of its %s: it has no report",
+			run, in.Host, in.Started.Format(time.RFC3339), reconcile.CountChanges(in.ReleasedChanges))
 	}
 }
 
