@@ -28,10 +28,12 @@ prepare:
 # that evaluates declarations, or for themselves.
 MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsOnTheBranchAreRefused|TestBombsEndTheChildOnly|TestAHostileChildIsEnded|TestHostile.*GetTheirAnswer)$$
 
-# go test prints the time of each package.
+# go test prints the time of each package. In the scripts of cmd/roster, the commands with much at
+# the same time run with the race detector (raced in cmd/roster/main_test.go), the others without.
 test: prepare
 	$(MAKE) --no-print-directory lint vuln
-	go test -race -timeout 70m -skip '$(MEMORY_LIMITED)' ./...
+	go test -c -o bin/plain/roster ./cmd/roster
+	ROSTER_PLAIN_TESTS="$(CURDIR)/bin/plain/roster" go test -race -timeout 70m -skip '$(MEMORY_LIMITED)' ./...
 	go test -timeout 20m -run '$(MEMORY_LIMITED)' ./cmd/roster ./internal/evaluator ./internal/hostile
 	$(MAKE) --no-print-directory browser
 

@@ -36,7 +36,44 @@ func (m withGitIdentity) Run() int {
 		}
 	}
 	os.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	if plain := os.Getenv(plainBinary); plain != "" {
+		if err := dispatch(plain); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return m.M.Run()
+}
+
+// plainBinary is an environment variable with the name of a file: these tests, built without the
+// race detector. The commands that do one thing after the other then run without it, because it
+// makes the start of a process ten times as long, and the scripts start thousands.
+const plainBinary = "ROSTER_PLAIN_TESTS"
+
+// raced are the commands that this binary runs itself.
+const raced = "serve|apply|sync|simulate|demo|authorize"
+
+// dispatch replaces the program roster of the tests by one that chooses between both binaries.
+func dispatch(plain string) error {
+	program, err := exec.LookPath("roster")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(program)
+	for _, name := range []string{"raced", "plain"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			return err
+		}
+	}
+	script := fmt.Sprintf(`#!/bin/sh
+case $1 in
+%s) exec '%s/raced/roster' "$@" ;;
+esac
+exec '%[2]s/plain/roster' "$@"
+`,
+		raced, dir)
+	return errors.Join(os.Rename(program, filepath.Join(dir, "raced", "roster")),
+		os.Symlink(plain, filepath.Join(dir, "plain", "roster")), os.WriteFile(program, []byte(script), 0o755))
 }
 
 // TestScripts runs testdata/script. roster is a process of its own; the simulators and Git servers
