@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -524,5 +525,48 @@ func TestACheckpointCoversOnlyWhatItChecked(t *testing.T) {
 	}
 	if c.Covers(both.Checks("keys-2")) || (&Checkpoint{}).Covers(both.Checks("keys-1")) {
 		t.Error("a checkpoint covers signatures of other keys, or none")
+	}
+}
+
+// TestVerifyKeepsLittleOfEachReport measures what a verification has in memory after it has read the
+// reports and the history, for few and for many reports.
+func TestVerifyKeepsLittleOfEachReport(t *testing.T) {
+	live := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	kept := func(runs int) int {
+		store := &memStore{}
+		recorder := newRecorder(t, store, stateDir(t))
+		for i := range runs {
+			report := testReport(fmt.Sprint("run-", i), reconcile.RunHeld, nil)
+			report.Warnings = []string{strings.Repeat("a notice of many words ", 200)}
+			state, err := recorder.LoadState(t.Context(), prov)
+			if err == nil {
+				_, err = recorder.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+					Status: statusOf(report, state.Status)})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var before, after int
+		in := VerifyInput{Provisioner: prov, Files: store.files(), History: store.history(t),
+			CheckSignatures: func(context.Context, string) error { // after the chain and the history
+				after = live()
+				return nil
+			}}
+		before = live()
+		proof, err := Verify(t.Context(), in)
+		if err != nil || proof.Err() != nil || proof.VerifiedReports != runs {
+			t.Fatalf("%d reports are verified: %v, %v", proof.VerifiedReports, err, proof.Err())
+		}
+		return after - before
+	}
+	few, many := kept(20), kept(120)
+	if each := (many - few) / 100; each > 2500 { // 1,600; with the warnings it would be 6,000
+		t.Errorf("a verification keeps %d bytes of each report", each)
 	}
 }
