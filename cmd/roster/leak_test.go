@@ -106,6 +106,9 @@ type leakDetector struct {
 	tail []byte // of what was written: a canary may be written in pieces
 }
 
+// Unwrap returns the writer, which may be a terminal.
+func (d *leakDetector) Unwrap() io.Writer { return d.Writer }
+
 func (d *leakDetector) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

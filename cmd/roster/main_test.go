@@ -105,6 +105,7 @@ func TestScripts(t *testing.T) {
 			"agefile":     ageFileCmd,
 			"awsstore":    awsStoreCmd,
 			"certificate": certificateCmd,
+			"terminals":   terminalsCmd,
 		},
 	})
 }
