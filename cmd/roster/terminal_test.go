@@ -92,7 +92,8 @@ var (
 
 func isControl(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }
 
-// generalized returns the lines of a text that are not empty, without colors and with # for numbers.
+// generalized returns the lines of a text that are not empty, without colors, and with # for
+// numbers.
 func generalized(text string) []string {
 	var out []string
 	for line := range strings.Lines(colors.ReplaceAllString(text, "")) {
