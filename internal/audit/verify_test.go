@@ -528,8 +528,8 @@ func TestACheckpointCoversOnlyWhatItChecked(t *testing.T) {
 	}
 }
 
-// TestVerifyKeepsLittleOfEachReport measures what a verification has in memory after it has read the
-// reports and the history, for few and for many reports.
+// TestVerifyKeepsLittleOfEachReport measures what a verification has in memory after it has read
+// the reports and the history, for few and for many reports.
 func TestVerifyKeepsLittleOfEachReport(t *testing.T) {
 	live := func() int {
 		runtime.GC()
@@ -537,7 +537,7 @@ func TestVerifyKeepsLittleOfEachReport(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc)
 	}
-	kept := func(runs int) int {
+	heldAfter := func(runs int) int {
 		store := &memStore{}
 		recorder := newRecorder(t, store, stateDir(t))
 		for i := range runs {
@@ -565,7 +565,7 @@ func TestVerifyKeepsLittleOfEachReport(t *testing.T) {
 		}
 		return after - before
 	}
-	few, many := kept(20), kept(120)
+	few, many := heldAfter(20), heldAfter(120)
 	if each := (many - few) / 100; each > 2500 { // 1,600; with the warnings it would be 6,000
 		t.Errorf("a verification keeps %d bytes of each report", each)
 	}
