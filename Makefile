@@ -12,7 +12,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test browser lint vuln demo bench bench-large bench-compare bench-records bench-audit fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
+.PHONY: build prepare test browser pages-at-scale lint vuln demo bench bench-large bench-compare bench-records bench-audit fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -89,6 +89,11 @@ bench-records:
 AUDIT_RUNS ?= 10000
 bench-audit:
 	ROSTER_BENCH_USERS=$(RECORDS_USERS) ROSTER_BENCH_ROUNDS=$(AUDIT_RUNS) go test -run '^$$' -bench '^BenchmarkAudit$$' -benchtime 1x -timeout 120m ./cmd/roster
+
+# Measures the time to the first byte of each page of a daemon with RECORDS_USERS people, three tenths
+# of them with a held change. docs/performance.md has the last result.
+pages-at-scale:
+	ROSTER_BENCH_USERS=$(RECORDS_USERS) go test -run '^$$' -bench '^BenchmarkPages$$' -benchtime 1x -timeout 120m ./cmd/roster
 
 # Runs each fuzz target for FUZZTIME, because go test can only fuzz one target at a time.
 fuzz:
