@@ -45,7 +45,7 @@ var scalePages = []struct{ name, path string }{
 // then five times. The metrics are that first time and the median of the others. A redirect counts
 // with the page that it leads to.
 func BenchmarkPages(b *testing.B) {
-	users := environmentNumber(b, "ROSTER_BENCH_USERS", 2_000)
+	users := schematest.Size(b, schematest.Users, 2_000)
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()
@@ -77,7 +77,8 @@ func (o *benchmarkOrg) editMany(n int) {
 		if err != nil {
 			o.b.Fatal(err)
 		}
-		text = []byte(strings.Replace(string(text), `"firstName": "First`, `"firstName": "New`, min(n-i, o.users.PerFile)))
+		text = []byte(strings.Replace(string(text), `"firstName": "First`, `"firstName": "New`,
+			min(n-i, o.users.PerFile)))
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			o.b.Fatal(err)
 		}

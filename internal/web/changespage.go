@@ -177,7 +177,7 @@ func changeRow(d *reconcile.Done, facts *reconcile.EffectFacts) page.ChangeRow {
 	}
 	row := page.ChangeRow{Key: d.Key, Reason: d.Reason.Text, Position: d.Reason.Position, Waiting: d.Waiting(),
 		Error: d.Error, RequestID: d.RequestID, Approval: d.Approval(), Result: resultStates[d.Result],
-		Object: page.Link{Text: d.Name, Path: page.ObjectPath(kind, d.Key)}}
+		Object: page.Link{Text: cmp.Or(d.Name, d.Key), Path: page.ObjectPath(kind, d.Key)}}
 	if d.Kind.OfMembership() {
 		row.Object, row.Key = page.Link{Text: cmp.Or(d.MemberName, d.Member)}, d.Member
 		if !strings.HasPrefix(d.Member, "#") { // a user whom roster does not manage has no page

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,17 @@ func richServer(t *testing.T) *Server {
 	return server
 }
 
+// textOf returns the text in an element.
+func textOf(n *html.Node) string {
+	text := ""
+	for child := range n.Descendants() {
+		if child.Type == html.TextNode {
+			text += child.Data
+		}
+	}
+	return text
+}
+
 // pageProblems returns what is wrong with a page as HTML, and the addresses that it leads to.
 func pageProblems(t *testing.T, text string) (problems []string, links []string) {
 	t.Helper()
@@ -133,6 +146,9 @@ func pageProblems(t *testing.T, text string) (problems []string, links []string)
 				fields = append(fields, attr["id"])
 			}
 		case "a", "link":
+			if n.Data == "a" && strings.TrimSpace(textOf(n)) == "" {
+				problems = append(problems, "a link to "+attr["href"]+" has no text")
+			}
 			switch {
 			case attr["rel"] != "external noreferrer":
 				links = append(links, attr["href"])
@@ -171,6 +187,20 @@ func pageProblems(t *testing.T, text string) (problems []string, links []string)
 	return problems, links
 }
 
+// writeExample writes a page to the folder that ROSTER_PAGES names, if it names one. The first line
+// of the file is the path. The tests of tools/browser look at these pages.
+func writeExample(t *testing.T, number int, path, text string) {
+	t.Helper()
+	dir := os.Getenv("ROSTER_PAGES")
+	if dir == "" {
+		return
+	}
+	name := filepath.Join(dir, fmt.Sprint(number, ".page"))
+	if err := os.WriteFile(name, []byte(path+"\n"+text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestEachPageIsWellFormedAndLeadsToPages follows each link from the first page on.
 func TestEachPageIsWellFormedAndLeadsToPages(t *testing.T) {
 	handler := richServer(t).Handler()
@@ -201,6 +231,7 @@ func TestEachPageIsWellFormedAndLeadsToPages(t *testing.T) {
 		if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			continue
 		}
+		writeExample(t, len(visited), path, w.Body.String())
 		problems, links := pageProblems(t, w.Body.String())
 		for _, p := range slices.Compact(problems) {
 			t.Errorf("GET %s: %s", path, p)

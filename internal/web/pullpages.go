@@ -115,6 +115,9 @@ func pullRow(pull *preview.Pull) page.PullRow {
 		return row
 	}
 	row.Line, row.Made = a.Line, a.At
+	if a.Unknown {
+		row.Line = capital(a.Line)
+	}
 	if a.Stale != "" && !pull.Draft {
 		row.Notes = append(row.Notes, sentenceOf(a.Stale))
 	}

@@ -69,7 +69,7 @@ func TestThePageOfPullRequestsBeginsWithTheRiskiest(t *testing.T) {
 	}
 	last := 0
 	for _, part := range []string{"ann loses all access</a>", "cleo is new in AWS</a>", "No preview yet</a>",
-		"are invalid: 1 problem</a>"} {
+		"The declarations are invalid: 1 problem</a>"} {
 		at := strings.Index(text, part)
 		if at < last {
 			t.Errorf("%q is at %d, before %d:\n%s", part, at, last, text)

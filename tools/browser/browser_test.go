@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -288,6 +289,83 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 			if len(headings) != 1 || !strings.Contains(fmt.Sprint(headings), p.heading) {
 				t.Errorf("the headings are %v, want one with %q", headings, p.heading)
+			}
+		})
+	}
+}
+
+// examples are pages of the server of internal/web's tests that a demo does not have.
+var examples = []string{"/", "/provisioners", "/provisioners/aws", "/provisioners/aws/changes", "/pulls", "/pulls/7",
+	"/pulls/8", "/pulls/9", "/apps", "/apps/aws", "/users/u-1/history", "/groups/sre/history",
+	"/provisioners/aws/runs/run-4", "/deadlines"}
+
+// serveExamples makes the pages of internal/web's tests, and serves them.
+func serveExamples(t *testing.T) (address string) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "test", "./internal/web", "-count", "1", "-run",
+		"^TestEachPageIsWellFormedAndLeadsToPages$")
+	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "ROSTER_PAGES="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.page"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, page, _ := strings.Cut(string(text), "\n")
+		content[path] = page
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch name := r.URL.Path; name {
+		case "/style.css", "/icon.svg":
+			http.ServeFile(w, r, "../../internal/web/page"+name)
+		default:
+			page, found := content[name]
+			if !found {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = io.WriteString(w, page)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestExamplesInABrowser looks at pages with everything that a page can have: pull requests, broken
+// audit branches, refused commits.
+func TestExamplesInABrowser(t *testing.T) {
+	address, source, ctx := serveExamples(t), axe(t), newBrowser(t)
+	seen := watch(t, ctx)
+	for _, path := range examples {
+		t.Run(path, func(t *testing.T) {
+			for _, theme := range []string{"light", "dark"} {
+				for _, width := range []int64{1280, 375, 320} {
+					if openPage(t, ctx, view{address + path, theme, width, true}, source) == "" {
+						t.Error("the page has no heading")
+					}
+					requests, messages := seen.take()
+					for _, r := range requests {
+						if !strings.HasPrefix(r, address+"/") {
+							t.Errorf("the page loads %s", r)
+						}
+					}
+					for _, m := range messages {
+						t.Errorf("the browser says: %s", m)
+					}
+					if width == 1280 || width == 375 {
+						name := "example" + strings.ReplaceAll(path, "/", "-")
+						screenshot(t, ctx, fmt.Sprintf("%s-%s-%d", name, theme, width))
+					}
+				}
 			}
 		})
 	}
