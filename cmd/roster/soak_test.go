@@ -248,11 +248,11 @@ func cpuTime() float64 {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
 }
 
-// BenchmarkDaemonSoak runs ROSTER_BENCH_ROUNDS rounds of the daemon (default: 200). It reports the
+// BenchmarkDaemonSoak runs ROSTER_BENCH_ROUNDS rounds of the daemon (default: 100). It reports the
 // resources at the end, and their growth per thousand rounds: between the medians of the third and
 // of the last tenth of the rounds.
 func BenchmarkDaemonSoak(b *testing.B) {
-	rounds := schematest.Size(b, schematest.Rounds, 200) / 100 * 100
+	rounds := schematest.Size(b, schematest.Rounds, 100) / 100 * 100
 	if rounds == 0 {
 		b.Fatal("the daemon needs at least 100 rounds")
 	}

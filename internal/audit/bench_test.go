@@ -65,11 +65,11 @@ func (r *runner) fillLedger(t testing.TB, n int) {
 
 // BenchmarkVerify measures the verification of a branch: of everything, and of one new run after a
 // checkpoint. The branch has a ledger of ROSTER_BENCH_USERS users (default: 10,000) and
-// ROSTER_BENCH_ROUNDS runs (default: 200).
+// ROSTER_BENCH_ROUNDS runs (default: 100).
 // Each run creates a user. packed-kB/run is the growth of the repository for each run, packed by
 // git gc.
 func BenchmarkVerify(b *testing.B) {
-	runs := schematest.Size(b, schematest.Rounds, 200)
+	runs := schematest.Size(b, schematest.Rounds, 100)
 	dir, _ := bareRepository(b)
 	store := openMirror(b, dir)
 	r := &runner{recorder: newRecorder(b, store, b.TempDir()), aws: &directory{}}
