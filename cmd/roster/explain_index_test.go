@@ -26,8 +26,8 @@ groups: small: {displayName: "Small", members: {"p-3": {}, "p-4": {until: "2097-
 groups: other: {displayName: "Other", where: emailDomain: "exmaple.com"}
 `, o.sims["aws"].endpoint)
 	for i := range 1100 {
-		fmt.Fprintf(&b, "users: \"p-%d\": {userId: \"user%[1]d\", firstName: \"A\", lastName: \"B\", email: "+
-			"\"u%[1]d@example.com\"}\n", i)
+		fmt.Fprintf(&b, "users: \"p-%d\": {userId: \"user%[1]d\", firstName: \"A\", lastName: \"B\u00e9%[1]d\", "+
+			"email: \"u%[1]d@example.com\"}\n", i)
 	}
 	o.write("org.cue", b.String())
 	return o
@@ -65,10 +65,19 @@ func (o *explainOrg) ask(args ...string) string {
 func TestAnIndexNeverChangesAnExplanation(t *testing.T) {
 	o := indexedOrg(t)
 	o.apply("aws")
-	o.write("more.cue", "package roster\nusers: \"p-3\": state: \"LOCKED\"\nusers: \"p-9\": previously: \"p-old\": "+
-		"{}\n")
+	o.write("more.cue", `package roster
+users: "p-left": {userId: "left", firstName: "A", lastName: "B\u00c98", email: "left@example.com"}
+users: twin: {userId: "twin", firstName: "A", lastName: "B\u00e99", email: "twin@example.com"}
+`)
+	o.write("more.cue", `package roster
+users: "p-3": state: "LOCKED"
+users: "p-9": previously: "p-old": {}
+users: twin: {userId: "twin", firstName: "A", lastName: "B\u00e99", email: "twin@example.com"}
+`)
+	loads := map[string]bool{"nobody": true, "p-left": true, "user700@sign.in": true} // not declared, or not in scope
 	questions := [][]string{{"p-3"}, {"P-4"}, {"U5@EXAMPLE.COM"}, {"user7"}, {"p-old"}, {"p-3", "--group", "other"},
-		{"user4@sign.in"}, {"nobody"}}
+		{"user4@sign.in"}, {"USER4@SIGN.IN"}, {"A B\u00e97"}, {"a b\u00c97"}, {"A Be\u03017"}, {"A B\u00e99"}, {"a B\u00c98"},
+		{"user700@sign.in"}, {"nobody"}, {"p-left"}}
 	aged := time.Now().Add(-time.Hour)
 	for _, q := range questions {
 		o.must(os.RemoveAll(filepath.Join(o.work, ".git", "roster", "explain")))
@@ -80,8 +89,12 @@ func TestAnIndexNeverChangesAnExplanation(t *testing.T) {
 		for _, f := range files {
 			o.must(os.Chtimes(f, aged, aged))
 		}
+		before := identities(t, files)
 		if got := o.ask(q...); got != want {
 			t.Errorf("%q: with the index:\n%s\nwithout:\n%s", q, got, want)
+		}
+		if slices.EqualFunc(identities(t, files), before, os.SameFile) == loads[q[0]] {
+			t.Errorf("%q: the declarations were loaded: %t, want %t", q, !loads[q[0]], loads[q[0]])
 		}
 		if !slices.ContainsFunc(files, func(f string) bool { return modified(t, f).After(aged.Add(time.Minute)) }) {
 			t.Errorf("%q: the index was not used", q)
@@ -148,6 +161,19 @@ func TestPlanAndApplyLeaveAnIndex(t *testing.T) {
 	if files := o.indexes(); len(files) != 0 {
 		t.Errorf("files that are not committed left an index: %v", files)
 	}
+}
+
+// identities returns the files of some names: an index that was written again is another file.
+func identities(t *testing.T, names []string) (out []os.FileInfo) {
+	t.Helper()
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, info)
+	}
+	return out
 }
 
 func modified(t *testing.T, name string) time.Time {

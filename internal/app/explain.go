@@ -278,7 +278,9 @@ func (e *explainer) find(
 		ledgers = append(ledgers, known.ledger)
 	}
 	if e.index != nil {
-		s.key, err = e.findIndexed(request.Name, ledgers)
+		if s.key, err = e.findIndexed(request.Name, ledgers, in); errors.Is(err, errLooseName) {
+			err = e.checkFormer(ctx, request, s.key)
+		}
 		return s, err
 	}
 	s.key, err = explain.Find(s.kind, request.Name, e.declarations, ledgers, nil)
@@ -299,13 +301,24 @@ func (e *explainer) find(
 
 // checkFormer returns the error that a name is also that of others who are no longer declared.
 func (e *explainer) checkFormer(ctx context.Context, request ExplainRequest, declared string) error {
-	found, err := e.searchHistory(ctx, newFormerSearch(e.source, e.declarations, request.Kind, request.Name))
+	search := newFormerSearch(e.source, e.declarations, request.Kind, request.Name)
+	if e.index != nil {
+		search.now = nil // the declarations have no users
+	}
+	found, err := e.searchHistory(ctx, search)
 	if err != nil {
 		return err
 	}
+	if search.needsNow {
+		return errNotIndexed
+	}
 	keys := []string{declared}
 	for _, f := range found {
-		if explain.CurrentKey(request.Kind, f.key, e.declarations) == "" {
+		current, err := e.currentKey(request.Kind, f.key)
+		if err != nil {
+			return err
+		}
+		if current == "" {
 			keys = append(keys, f.key)
 		}
 	}
@@ -327,9 +340,27 @@ func (e *explainer) searchHistory(ctx context.Context, search *formerSearch) ([]
 	return found, nil
 }
 
+// currentKey returns what explain.CurrentKey returns.
+func (e *explainer) currentKey(kind, key string) (string, error) {
+	if e.index == nil {
+		return explain.CurrentKey(kind, key, e.declarations), nil
+	}
+	named, err := e.index.Named(key)
+	if err != nil {
+		return "", errNotIndexed
+	}
+	return explain.CurrentKey(kind, key, named), nil
+}
+
+// errLooseName means that a name of findIndexed may also be that of others who are no longer
+// declared.
+var errLooseName = errors.New("the name is in another case or form of Unicode")
+
 // findIndexed finds a declared user in the index. The error is errNotIndexed if only all
 // declarations can tell what the name means.
-func (e *explainer) findIndexed(name string, ledgers []*reconcile.Ledger) (string, error) {
+func (e *explainer) findIndexed(
+	name string, ledgers []*reconcile.Ledger, in []*provisionerState,
+) (string, error) {
 	names := []string{name}
 	for _, l := range ledgers {
 		for key, owned := range l.Users {
@@ -343,10 +374,39 @@ func (e *explainer) findIndexed(name string, ledgers []*reconcile.Ledger) (strin
 		return "", errNotIndexed
 	}
 	key, err := explain.Find("user", name, named, ledgers, nil)
-	if err != nil || named.Users[key] == nil || explain.IsLooseName("user", name, key, named) {
+	if errors.Is(err, fs.ErrNotExist) && len(named.Users) > 0 {
+		key, err = e.findMappedIndexed(name, named, ledgers, in)
+	}
+	switch {
+	case errors.Is(err, explain.ErrAmbiguous):
+		return "", err
+	case err != nil || named.Users[key] == nil:
 		return "", errNotIndexed
+	case explain.IsLooseName("user", name, key, named):
+		return key, errLooseName
 	}
 	return key, nil
+}
+
+// findMappedIndexed finds a user by the userName that a mapping gives, among those who may have it.
+func (e *explainer) findMappedIndexed(
+	name string, named *schema.Declarations, ledgers []*reconcile.Ledger, in []*provisionerState,
+) (string, error) {
+	var desired []*reconcile.Desired
+	for _, known := range in {
+		users := map[string]*reconcile.DesiredUser{}
+		for key := range named.Users {
+			declared, err := e.index.Declared(key, e.commit, e.now)
+			if err != nil {
+				return "", errNotIndexed
+			}
+			if userName := declared.UserNameIn(known.provisioner); userName != "" {
+				users[key] = &reconcile.DesiredUser{Attributes: schema.Attributes{{Path: "userName", Value: userName}}}
+			}
+		}
+		desired = append(desired, &reconcile.Desired{Users: users})
+	}
+	return explain.Find("user", name, named, ledgers, desired)
 }
 
 // findMapped finds a user by the userName that a mapping gives, and an object by what a cached view

@@ -17,8 +17,11 @@ import (
 // formerSearch finds the users or groups that a word named in the first-parent history and does not
 // name any more. It reads only files that a commit changed.
 type formerSearch struct {
-	source     *Source
-	now        *schema.Declarations // at the commit from which the search starts
+	source *Source
+	// now has the declarations at the commit from which the search starts; nil if they are not loaded.
+	// Then needsNow is set when they are needed.
+	now        *schema.Declarations
+	needsNow   bool
 	kind, word string
 	text       *nameText
 	onlyKey    bool // the word is a key: no other name counts
@@ -114,6 +117,10 @@ func (f *formerSearch) endedAt(ctx context.Context, at reconcile.CommitRef, pare
 	after := f.load(ctx, at.ID)
 	if after == nil { // the commit is not valid
 		after = f.now
+	}
+	if after == nil {
+		f.needsNow = true
+		return nil
 	}
 	still := explain.FindDeclared(f.kind, f.word, after)
 	for _, key := range keys {

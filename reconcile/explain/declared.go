@@ -52,6 +52,15 @@ func (d *Declared) NameInAWS(provisioner string) string {
 	return ""
 }
 
+// UserNameIn returns the userName that the mapping of a provisioner gives; "" for a user who is not in
+// its scope.
+func (d *Declared) UserNameIn(p *schema.Provisioner) string {
+	if d.User == nil || !inScope(p, d.memberships(d.At)) {
+		return ""
+	}
+	return d.User.Mapped[p.Key].value("userName")
+}
+
 // Keys returns the key of the object and its earlier keys.
 func (d *Declared) Keys(key string) []string {
 	switch {
