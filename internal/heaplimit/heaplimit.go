@@ -15,13 +15,23 @@ import (
 	"sync/atomic"
 )
 
-// Base is the limit in bytes of a process that uses little. Below half of it, the limit changes
+// Least is the limit in bytes of a process that uses little. Below half of it, the limit changes
 // nothing.
-const Base = 900 << 20
+const Least = 700 << 20
 
-// limitOf returns the limit in bytes for a live heap: at least Base, and at least a fourth more
-// than the heap, so that collecting it is a small part of the work.
-func limitOf(live uint64) int64 { return max(Base, int64(live+live/4)) }
+// A process that uses more may leave as many bytes as spare unused, until the limit is full. The
+// garbage of a first synchronization of 100,000 people fits into full, and of a plan into less.
+const (
+	spare = 300 << 20
+	full  = 900 << 20
+)
+
+// limitOf returns the limit in bytes for a live heap. It is at least a fourth more than the heap, so
+// that collecting it is a small part of the work.
+func limitOf(live uint64) int64 {
+	used := int64(live)
+	return max(Least, min(used+spare, full), used+used/4)
+}
 
 // Follow sets the limit of this process now, and again after each collection, until stop is called.
 // It does nothing if the environment has GOMEMLIMIT.
@@ -30,7 +40,7 @@ func Follow() (stop func()) {
 		return func() {}
 	}
 	var stopped atomic.Bool
-	before := debug.SetMemoryLimit(Base)
+	before := debug.SetMemoryLimit(Least)
 	var watch func()
 	watch = func() {
 		// The cleanup of an object that nothing uses runs after each collection.

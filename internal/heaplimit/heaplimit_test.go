@@ -14,8 +14,10 @@ func TestTheLimitFollowsWhatIsInUse(t *testing.T) {
 		live uint64
 		want int64
 	}{
-		{"a small process", 30 << 20, Base},
-		{"a process that leaves a fifth of the limit", Base / 5 * 4, Base},
+		{"a small process", 30 << 20, Least},
+		{"a process that leaves what is spare", 500 << 20, 800 << 20},
+		{"a process that leaves less, because the limit is full", 650 << 20, 900 << 20},
+		{"a process that leaves a fifth of the full limit", full / 5 * 4, full},
 		{"a process that uses more than the limit", 2 << 30, 2<<30 + 1<<29},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,12 +32,12 @@ func TestTheLimitIsSetAgainAfterACollection(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
 	before := debug.SetMemoryLimit(-1)
 	stop := Follow()
-	if have := debug.SetMemoryLimit(-1); have != Base {
-		t.Errorf("at the start the limit is %d, want %d", have, Base)
+	if have := debug.SetMemoryLimit(-1); have != Least {
+		t.Errorf("at the start the limit is %d, want %d", have, Least)
 	}
 	for range 2 { // the second time shows that the first collection was not the last one
 		debug.SetMemoryLimit(math.MaxInt64)
-		for deadline := time.Now().Add(time.Minute); debug.SetMemoryLimit(-1) != Base; runtime.Gosched() {
+		for deadline := time.Now().Add(time.Minute); debug.SetMemoryLimit(-1) != Least; runtime.Gosched() {
 			if time.Now().After(deadline) {
 				t.Fatal("no collection set the limit")
 			}
