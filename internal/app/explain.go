@@ -59,7 +59,8 @@ func (w *Workspace) Explain(ctx context.Context, request ExplainRequest) ([]*exp
 	return explanations, nil
 }
 
-// explainAll explains a user or group from all declarations, and stores their index.
+// explainAll explains a user or group from all declarations, and stores their index unless it is
+// there.
 func (w *Workspace) explainAll(
 	ctx context.Context, indexes *explainIndexes, request ExplainRequest,
 ) ([]*explain.Explanation, error) {
@@ -71,7 +72,7 @@ func (w *Workspace) explainAll(
 		now: w.settings.now(), indexes: indexes}
 	if w.dirty {
 		e.folder = w.config.folder()
-	} else {
+	} else if !indexes.usable {
 		indexes.store(w.commit.ID, w.declarations)
 	}
 	return e.explain(ctx, request, keys)
@@ -340,6 +341,12 @@ func (e *explainer) searchHistory(ctx context.Context, search *formerSearch) ([]
 	return found, nil
 }
 
+// indexDamaged makes explainAll write the index again, and returns the error that makes it run.
+func (e *explainer) indexDamaged() error {
+	e.indexes.usable = false
+	return errNotIndexed
+}
+
 // currentKey returns what explain.CurrentKey returns.
 func (e *explainer) currentKey(kind, key string) (string, error) {
 	if e.index == nil {
@@ -347,7 +354,7 @@ func (e *explainer) currentKey(kind, key string) (string, error) {
 	}
 	named, err := e.index.Named(key)
 	if err != nil {
-		return "", errNotIndexed
+		return "", e.indexDamaged()
 	}
 	return explain.CurrentKey(kind, key, named), nil
 }
@@ -371,7 +378,7 @@ func (e *explainer) findIndexed(
 	}
 	named, err := e.index.Named(names...)
 	if err != nil {
-		return "", errNotIndexed
+		return "", e.indexDamaged()
 	}
 	key, err := explain.Find("user", name, named, ledgers, nil)
 	if errors.Is(err, fs.ErrNotExist) && len(named.Users) > 0 {
@@ -398,7 +405,7 @@ func (e *explainer) findMappedIndexed(
 		for key := range named.Users {
 			declared, err := e.index.Declared(key, e.commit, e.now)
 			if err != nil {
-				return "", errNotIndexed
+				return "", e.indexDamaged()
 			}
 			if userName := declared.UserNameIn(known.provisioner); userName != "" {
 				users[key] = &reconcile.DesiredUser{Attributes: schema.Attributes{{Path: "userName", Value: userName}}}
@@ -566,7 +573,7 @@ func (e *explainer) declaredAt(
 	if e.index != nil {
 		declared, err := e.index.Declared(s.key, commit, at)
 		if err != nil {
-			return nil, errNotIndexed
+			return nil, e.indexDamaged()
 		}
 		return declared, nil
 	}
@@ -593,6 +600,9 @@ func (e *explainer) declaredAtRun(
 	r := in.Recent[n-1].Report
 	if d := e.indexedAt(s, r); d != nil {
 		return d, ""
+	}
+	if s.kind == "user" && r.Commit.ID == e.commit.ID && e.folder == "" && e.index == nil {
+		return in.Declared.AsOf(e.declarations, r.Commit, r.Started), ""
 	}
 	decls := e.declarations
 	if r.Commit.ID != e.commit.ID || e.folder != "" || e.index != nil {

@@ -29,6 +29,7 @@ type explainIndexes struct {
 	source  *Source
 	version string // of roster
 	key     []byte // authenticates the files
+	usable  bool   // the index of the workspace's commit is there, and nothing of it was damaged
 	open    []*os.File
 }
 
@@ -166,6 +167,7 @@ func (w *Workspace) explainIndexed(
 	if index == nil {
 		return nil, errNotIndexed
 	}
+	indexes.usable = true
 	w.declarations = index.Organization()
 	defer func() { w.declarations = nil }()
 	keys, err := w.selectProvisioners(ctx, request.Provisioner)

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +154,49 @@ func findAtHead(t *testing.T, h *history, request ExplainRequest) (explainSubjec
 	e := explainer{source: source, declarations: decls, commit: reconcile.CommitRef{ID: head},
 		now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	return e.find(t.Context(), request, nil)
+}
+
+// The lines that two versions of a file have in common do not change the answer.
+func TestCommonLinesDoNotChangeTheComparisonOfAName(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	words := []string{"ann", "lee", "Ann", "\\u0041nn", "Zoé", "zoe\u0301", "x", "{\"firstName\": \"Ann\"", "\"lastName\": \"Lee\"}"}
+	line := func() string {
+		var b strings.Builder
+		for range r.IntN(6) {
+			b.WriteString(words[r.IntN(len(words))] + " ")
+		}
+		return b.String() + strings.Repeat("-", r.IntN(300)) + "\n"
+	}
+	for round := range 300 {
+		var before []string
+		for range 1 + r.IntN(200) {
+			before = append(before, line())
+		}
+		after := slices.Clone(before)
+		for range r.IntN(4) {
+			at := r.IntN(len(after) + 1)
+			after = slices.Replace(after, at, min(len(after), at+r.IntN(2)), line())
+		}
+		for _, word := range []string{"ann", "Ann Lee", "zoé"} {
+			text := newNameText("user", word)
+			a, b := []byte(strings.Join(before, "")), []byte(strings.Join(after, ""))
+			got, want := nameChange{around: map[string]int{}}, nameChange{around: map[string]int{}}
+			text.compare(a, b, &got)
+			for occurrence := range text.occurrences(a) {
+				want.add(occurrence, 1)
+			}
+			for occurrence := range text.occurrences(b) {
+				want.add(occurrence, -1)
+			}
+			if got.balance != want.balance || got.movesOrReplaces() != want.movesOrReplaces() {
+				t.Fatalf("round %d, %q: got %d, %t; want %d, %t", round, word, got.balance, got.movesOrReplaces(),
+					want.balance, want.movesOrReplaces())
+			}
+		}
+	}
+	big := bytes.Repeat([]byte(strings.Repeat("a", 99)+"\n"), 10_000)
+	a, b := differingLines(big, append(slices.Clone(big), "more\n"...))
+	if most := 4 * contextBytes; len(a) > most || len(b) > most {
+		t.Errorf("%d and %d bytes of a large file are compared, want at most %d", len(a), len(b), most)
+	}
 }

@@ -53,14 +53,42 @@ func (t *nameText) fold(text []byte) []byte {
 	return []byte(schema.FoldName(string(text)))
 }
 
-// compare compares the occurrences in a file before and after a commit.
+// compare compares the occurrences in a file before and after a commit. It does not read most of what
+// the two have in common: a commit changes a few lines of a large file.
 func (t *nameText) compare(before, after []byte, into *nameChange) {
+	before, after = differingLines(before, after)
 	for occurrence := range t.occurrences(before) {
 		into.add(occurrence, 1)
 	}
 	for occurrence := range t.occurrences(after) {
 		into.add(occurrence, -1)
 	}
+}
+
+// contextBytes is the number of bytes before and after a difference that are compared too. It is more
+// than an occurrence depends on.
+const contextBytes = 16 * (nameDistance + surroundings)
+
+// differingLines returns two texts without the lines that they have in common at the start and at the
+// end, except contextBytes of these.
+func differingLines(a, b []byte) ([]byte, []byte) {
+	n, most := 0, min(len(a), len(b))
+	for n < most && a[n] == b[n] {
+		n++
+	}
+	start := bytes.LastIndexByte(a[:max(0, n-contextBytes)], '\n') + 1
+	a, b = a[start:], b[start:]
+	n, most = 0, min(len(a), len(b))
+	for n < most && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	n = max(0, n-contextBytes)
+	next := bytes.IndexByte(a[len(a)-n:], '\n')
+	if next < 0 {
+		return a, b
+	}
+	n -= next + 1
+	return a[:len(a)-n], b[:len(b)-n]
 }
 
 // occurrences yields each occurrence of the name in a file, with its surroundings.

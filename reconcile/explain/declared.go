@@ -52,8 +52,8 @@ func (d *Declared) NameInAWS(provisioner string) string {
 	return ""
 }
 
-// UserNameIn returns the userName that the mapping of a provisioner gives; "" for a user who is not in
-// its scope.
+// UserNameIn returns the userName that the mapping of a provisioner gives; "" for a user who is not
+// in its scope.
 func (d *Declared) UserNameIn(p *schema.Provisioner) string {
 	if d.User == nil || !inScope(p, d.memberships(d.At)) {
 		return ""
@@ -149,13 +149,38 @@ func DeclaredUser(
 	return out
 }
 
+// AsOf returns what the same declarations say about the user at another time, for a commit that has
+// them too.
+func (d *Declared) AsOf(decls *schema.Declarations, commit reconcile.CommitRef, at time.Time) *Declared {
+	out := *d
+	out.Commit, out.At = commit, at
+	if d.User != nil {
+		user := *d.User
+		out.User = &user
+		out.mapUser(decls)
+	}
+	return &out
+}
+
 // mapUser maps the user for each provisioner.
 func (d *Declared) mapUser(decls *schema.Declarations) {
 	var groups []string
-	for _, m := range d.memberships(d.At) {
-		groups = append(groups, m.group)
+	if readGroups(decls) {
+		for _, m := range d.memberships(d.At) {
+			groups = append(groups, m.group)
+		}
 	}
 	d.User.Mapped = MapUser(decls, reconcile.UserAt(d.User.User, d.At), groups)
+}
+
+// readGroups reports whether a mapping reads the groups of users.
+func readGroups(d *schema.Declarations) bool {
+	for _, m := range d.Mappings {
+		if m.ReadsGroups() {
+			return true
+		}
+	}
+	return false
 }
 
 // MapUser returns the result of the mapping of each provisioner for a user with these groups.

@@ -83,14 +83,12 @@ type nameList struct {
 	declarations *schema.Declarations
 	ledgers      []*reconcile.Ledger
 	desired      []*reconcile.Desired
-	replaced     map[string]bool // the earlier keys of declared objects, which are names of them
+	earlierKeys  map[string]bool // see replaced; nil until it is needed
 }
 
 func newNameList(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) *nameList {
-	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
-	n.findReplaced()
-	return n
+	return &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
 }
 
 // find returns the keys that a word names, sorted.
@@ -112,21 +110,27 @@ func (n *nameList) find(word string) []string {
 	return slices.Compact(found)
 }
 
-func (n *nameList) findReplaced() {
-	n.replaced = map[string]bool{}
-	if n.kind == "group" {
-		for _, g := range n.declarations.Groups {
-			for _, old := range g.Previously {
-				n.replaced[old] = true
+// replaced reports whether a key is an earlier key of a declared object, and so a name of it. The
+// first call visits all objects; most questions are about a key that is declared, and need none.
+func (n *nameList) replaced(key string) bool {
+	if n.earlierKeys == nil {
+		n.earlierKeys = map[string]bool{}
+		add := func(keys []string) {
+			for _, old := range keys {
+				n.earlierKeys[old] = true
 			}
 		}
-		return
-	}
-	for _, u := range n.declarations.Users {
-		for _, old := range u.Previously {
-			n.replaced[old] = true
+		if n.kind == "group" {
+			for _, g := range n.declarations.Groups {
+				add(g.Previously)
+			}
+		} else {
+			for _, u := range n.declarations.Users {
+				add(u.Previously)
+			}
 		}
 	}
+	return n.earlierKeys[key]
 }
 
 // declared reports whether an object is declared.
@@ -159,7 +163,7 @@ func (n *nameList) keyOfID(id string) string {
 
 // currentKey returns the key of the declared object that has a key as an earlier one, or the key.
 func (n *nameList) currentKey(key string) string {
-	if !n.replaced[key] {
+	if !n.replaced(key) {
 		return key
 	}
 	for current, u := range n.declarations.Users {
@@ -180,7 +184,7 @@ func (n *nameList) has(word string) bool {
 	if n.declared(word) {
 		return true
 	}
-	return !n.replaced[word] && slices.ContainsFunc(n.ledgers, func(l *reconcile.Ledger) bool {
+	return !n.replaced(word) && slices.ContainsFunc(n.ledgers, func(l *reconcile.Ledger) bool {
 		_, found := n.owned(l)[word]
 		return found
 	})
@@ -192,7 +196,7 @@ func (n *nameList) all() iter.Seq2[string, []string] {
 	return func(yield func(string, []string) bool) {
 		for _, l := range n.ledgers {
 			for key := range n.owned(l) {
-				if !n.declared(key) && !n.replaced[key] && !yield(key, nil) {
+				if !n.declared(key) && !n.replaced(key) && !yield(key, nil) {
 					return
 				}
 			}

@@ -32,16 +32,29 @@ func (d *Declared) memberships(at time.Time) []userMembership {
 	if d == nil || d.User == nil {
 		return nil
 	}
-	f := &flattener{facts: d, at: at, done: make(map[string]*userMembership, len(d.Organization.Groups))}
+	f := &flattener{facts: d, at: at, done: map[string]*userMembership{}}
 	var out []userMembership
-	for key := range d.Organization.Groups {
+	add := func(key string) {
 		if m := f.group(key); m != nil {
 			out = append(out, *m)
+		}
+	}
+	for key, g := range d.Organization.Groups {
+		if !isPlain(g) {
+			add(key)
+		}
+	}
+	for i := range d.User.Direct { // of many plain groups, a user is in few
+		if g := d.Organization.Groups[d.User.Direct[i].Group]; g != nil && isPlain(g) {
+			add(d.User.Direct[i].Group)
 		}
 	}
 	slices.SortFunc(out, func(a, b userMembership) int { return strings.Compare(a.group, b.group) })
 	return out
 }
+
+// isPlain reports whether a group has only declared members.
+func isPlain(g *schema.Group) bool { return g.Where == nil && len(g.Include) == 0 }
 
 // direct returns the declared membership of the user in a group, ended or not; nil if there is
 // none.
@@ -160,8 +173,10 @@ func (d *Declared) nearest(group string, at time.Time, visited map[string]bool) 
 	if g == nil || visited[group] {
 		return best
 	}
-	visited[group] = true
 	best.pos = g.Pos
+	if len(g.Include) > 0 {
+		visited[group] = true
+	}
 	if m := d.direct(group); m != nil && m.Until != nil && m.Until.Over(at) {
 		return absence{pos: m.Pos, text: "the membership ended on " + m.Until.Text}
 	}

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // load loads users u1 to un, and more declarations.
@@ -33,9 +35,15 @@ func load(t *testing.T, users int, cue string) *schema.Declarations {
 // only groups with greater numbers, so there are no cycles.
 func randomGroups(r *rand.Rand, users, groups int) string {
 	var b strings.Builder
-	b.WriteString("attributeTypes: team: {type: \"string\"}\n")
+	title := []string{"", `title: "T"`, `if len(user.groups) > 0 {title: "member"}`}[r.IntN(3)]
+	b.WriteString("attributeTypes: team: {type: \"string\"}\napps: app: displayName: \"AWS\"\n" +
+		"mappings: m: {user: #User, scim: {" + schematest.SCIM + "\n" + title + "}}\nprovisioners: a: {app: \"app\", " +
+		"mapping: \"m\", endpoint: \"http://127.0.0.1:8740/t0/scim/v2\", auth: token: {env: \"ROSTER_SECRET_A\"}}\n")
 	for u := 1; u <= users; u++ {
 		fmt.Fprintf(&b, "users: u%d: attributes: team: \"t%d\"\n", u, r.IntN(3))
+		if r.IntN(2) == 0 {
+			fmt.Fprintf(&b, "users: u%d: validUntil: \"2026-11-%02d\"\n", u, 1+r.IntN(28))
+		}
 	}
 	for g := range groups {
 		fmt.Fprintf(&b, "groups: g%d: {displayName: \"G%d\"\n", g, g)
@@ -71,6 +79,10 @@ func TestMembershipsOfOneUserAgreeWithThoseOfAll(t *testing.T) {
 		for key := range d.Users {
 			facts := DeclaredUser(d, org, key, reconcile.CommitRef{}, at)
 			of := byGroup(facts.memberships(at))
+			earlier := DeclaredUser(d, org, key, reconcile.CommitRef{}, at.AddDate(0, 0, -9))
+			if got := earlier.AsOf(d, reconcile.CommitRef{}, at); !reflect.DeepEqual(got, facts) {
+				t.Errorf("seed %d: %s at another time: got %+v, want %+v", seed, key, got.User, facts.User)
+			}
 			for group := range d.Groups {
 				want, member := all.Member(group, key)
 				got, found := of[group]

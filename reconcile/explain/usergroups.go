@@ -76,8 +76,10 @@ func (x *explainer) absentFrom(of map[string]userMembership) (listed []string, t
 		}
 	}
 	if total = len(all); total > maxAbsent {
+		visited := map[string]bool{}
 		for i := range all {
-			all[i].rank = x.Declared.nearest(all[i].key, x.Now, map[string]bool{}).rank
+			clear(visited)
+			all[i].rank = x.Declared.nearest(all[i].key, x.Now, visited).rank
 		}
 		slices.SortFunc(all, func(a, b absent) int { return cmp.Or(a.rank-b.rank, strings.Compare(a.key, b.key)) })
 		all = all[:maxAbsent]
