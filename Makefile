@@ -12,7 +12,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test browser pages-at-scale lint vuln demo bench bench-large bench-compare bench-records bench-audit fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
+.PHONY: build prepare test browser pages-at-scale lint vuln demo bench bench-large bench-compare bench-records bench-explain bench-audit fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -83,6 +83,12 @@ bench-compare:
 RECORDS_USERS ?= 100000
 bench-records:
 	ROSTER_BENCH_USERS=$(RECORDS_USERS) go test -run '^$$' -bench '^BenchmarkRecords$$' -benchtime 1x -timeout 90m ./cmd/roster
+
+# Measures EXPLAIN_REQUESTS requests for explanations to a daemon with RECORDS_USERS people.
+# docs/performance.md has the last result.
+EXPLAIN_REQUESTS ?= 1000
+bench-explain:
+	ROSTER_BENCH_USERS=$(RECORDS_USERS) go test -run '^$$' -bench '^BenchmarkDaemonExplain$$' -benchtime $(EXPLAIN_REQUESTS)x -timeout 90m ./cmd/roster
 
 # Measures the audit branch after AUDIT_RUNS runs on top of such a synchronization: its size, and its
 # verification. docs/performance.md has the last result.

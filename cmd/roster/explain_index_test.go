@@ -70,18 +70,18 @@ func TestAnIndexNeverChangesAnExplanation(t *testing.T) {
 	o.apply("aws")
 	o.write("more.cue", `package roster
 users: "p-left": {userId: "left", firstName: "A", lastName: "B\u00c98", email: "left@example.com"}
-users: twin: {userId: "twin", firstName: "A", lastName: "B\u00e99", email: "twin@example.com"}
+users: namesake: {userId: "namesake", firstName: "A", lastName: "B\u00e99", email: "namesake@example.com"}
 `)
 	o.write("more.cue", `package roster
 users: "p-3": state: "LOCKED"
 users: "p-9": previously: "p-old": {}
-users: twin: {userId: "twin", firstName: "A", lastName: "B\u00e99", email: "twin@example.com"}
+users: namesake: {userId: "namesake", firstName: "A", lastName: "B\u00e99", email: "namesake@example.com"}
 `)
 	// Not declared, not in the scope of a provisioner, or a name of others in an earlier commit.
 	loads := map[string]bool{"nobody": true, "p-left": true, "user700@sign.in": true, "a B\u00c98": true}
 	questions := [][]string{{"p-3"}, {"P-4"}, {"U5@EXAMPLE.COM"}, {"user7"}, {"p-old"}, {"p-3", "--group", "other"},
-		{"user4@sign.in"}, {"USER4@SIGN.IN"}, {"A B\u00e97"}, {"a b\u00c97"}, {"A Be\u03017"}, {"A B\u00e99"}, {"a B\u00c98"},
-		{"user700@sign.in"}, {"nobody"}, {"p-left"}}
+		{"user4@sign.in"}, {"USER4@SIGN.IN"}, {"A B\u00e97"}, {"a b\u00c97"}, {"A Be\u03017"}, {"A B\u00e99"},
+		{"a B\u00c98"}, {"user700@sign.in"}, {"nobody"}, {"p-left"}}
 	aged := time.Now().Add(-time.Hour)
 	id := strings.TrimSpace(git(t, o.work, "rev-parse", "HEAD:users/other.jsonl")) // needed to load everything
 	blob := filepath.Join(o.work, ".git", "objects", id[:2], id[2:])

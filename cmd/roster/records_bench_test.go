@@ -17,14 +17,18 @@ import (
 var recordSteps = []struct {
 	name string
 	args []string // DIR stands for the repository
+	// withoutIndex removes the index for explanations first.
+	withoutIndex bool
 }{
-	{"first sync", []string{"apply", "DIR"}},
-	{"explain a user", []string{"explain", "user", schematest.UserKey(42), "-C", "DIR"}},
-	{"explain another user", []string{"explain", "user", schematest.UserKey(142), "-C", "DIR"}},
-	{"plan, nothing to do", []string{"plan", "DIR"}},
-	{"show a user in the report", []string{"audit", "show", schematest.UserKey(42), "-C", "DIR"}},
-	{"verify everything", []string{"audit", "verify", "-C", "DIR"}},
-	{"verify what is new", []string{"audit", "verify", "--new", "-C", "DIR"}},
+	{name: "first sync", args: []string{"apply", "DIR"}},
+	{name: "explain a user", args: []string{"explain", "user", schematest.UserKey(42), "-C", "DIR"}},
+	{name: "explain another user", args: []string{"explain", "user", schematest.UserKey(142), "-C", "DIR"}},
+	{name: "explain without an index", args: []string{"explain", "user", schematest.UserKey(242), "-C", "DIR"},
+		withoutIndex: true},
+	{name: "plan, nothing to do", args: []string{"plan", "DIR"}},
+	{name: "show a user in the report", args: []string{"audit", "show", schematest.UserKey(42), "-C", "DIR"}},
+	{name: "verify everything", args: []string{"audit", "verify", "-C", "DIR"}},
+	{name: "verify what is new", args: []string{"audit", "verify", "--new", "-C", "DIR"}},
 }
 
 // profileFolder is an environment variable with the name of a folder. Each process that is measured
@@ -42,6 +46,11 @@ func BenchmarkRecords(b *testing.B) {
 	for _, step := range recordSteps {
 		var cost *processCost
 		b.Run(fmt.Sprintf("%d/%s", users, step.name), func(b *testing.B) {
+			if step.withoutIndex {
+				if err := os.RemoveAll(filepath.Join(o.home, "d", ".git", "roster", "explain")); err != nil {
+					b.Fatal(err)
+				}
+			}
 			if cost == nil {
 				cost = o.measureProcess(b, step.args)
 			}

@@ -18,8 +18,8 @@ import (
 // name any more. It reads only files that a commit changed.
 type formerSearch struct {
 	source *Source
-	// now has the declarations at the commit from which the search starts; nil if they are not loaded.
-	// Then needsNow is set when they are needed.
+	// now has the declarations at the commit from which the search starts; nil if they are not
+	// loaded. Then needsNow is set when they are needed.
 	now        *schema.Declarations
 	needsNow   bool
 	kind, word string

@@ -53,8 +53,8 @@ func (t *nameText) fold(text []byte) []byte {
 	return []byte(schema.FoldName(string(text)))
 }
 
-// compare compares the occurrences in a file before and after a commit. It does not read most of what
-// the two have in common: a commit changes a few lines of a large file.
+// compare compares the occurrences in a file before and after a commit. It does not read most of
+// what the two have in common: a commit changes a few lines of a large file.
 func (t *nameText) compare(before, after []byte, into *nameChange) {
 	before, after = differingLines(before, after)
 	for occurrence := range t.occurrences(before) {
@@ -65,12 +65,12 @@ func (t *nameText) compare(before, after []byte, into *nameChange) {
 	}
 }
 
-// contextBytes is the number of bytes before and after a difference that are compared too. It is more
-// than an occurrence depends on.
+// contextBytes is the number of bytes before and after a difference that are compared too. It is
+// more than an occurrence depends on.
 const contextBytes = 16 * (nameDistance + surroundings)
 
-// differingLines returns two texts without the lines that they have in common at the start and at the
-// end, except contextBytes of these.
+// differingLines returns two texts without the lines that they have in common at the start and at
+// the end, except contextBytes of these.
 func differingLines(a, b []byte) ([]byte, []byte) {
 	n, most := 0, min(len(a), len(b))
 	for n < most && a[n] == b[n] {

@@ -26,8 +26,8 @@ const (
 	full  = 900 << 20
 )
 
-// limitOf returns the limit in bytes for a live heap. It is at least a fourth more than the heap, so
-// that collecting it is a small part of the work.
+// limitOf returns the limit in bytes for a live heap. It is at least a fourth more than the heap,
+// so that collecting it is a small part of the work.
 func limitOf(live uint64) int64 {
 	used := int64(live)
 	return max(Least, min(used+spare, full), used+used/4)
