@@ -60,12 +60,14 @@ func (d *Done) UnmarshalJSON(data []byte) error {
 
 // Report is the record of one run, as it is committed.
 type Report struct {
-	Version     int       `json:"version"`
-	Run         string    `json:"run"`
-	Provisioner string    `json:"provisioner"`
-	Identity    string    `json:"identity"`
-	Outcome     Outcome   `json:"outcome"`
-	Trigger     string    `json:"trigger"`
+	Version     int     `json:"version"`
+	Run         string  `json:"run"`
+	Provisioner string  `json:"provisioner"`
+	Identity    string  `json:"identity"`
+	Outcome     Outcome `json:"outcome"`
+	Trigger     string  `json:"trigger"`
+	// RequestedBy is the caller of the API who asked for the run; "" if there is none.
+	RequestedBy string    `json:"requestedBy,omitempty"`
 	Commit      CommitRef `json:"commit"`
 	Started     time.Time `json:"started"`
 	Finished    time.Time `json:"finished"`

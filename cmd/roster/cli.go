@@ -20,7 +20,10 @@ type cli struct {
 	format  string // text, json or markdown
 	color   string // auto, always or never
 	verbose bool
-	helpAll bool // show the flags of all groups
+	// logLevel is nil without --log-level.
+	logLevel  *slog.Level
+	logFormat logFormat
+	helpAll   bool // show the flags of all groups
 
 	// sources has where the values of flags come from that are not the default.
 	sources map[string]string

@@ -85,7 +85,7 @@ func (c *cli) serveDemo(ctx context.Context, d demo.Daemon, started func(address
 	log := secrets.Writer(d.Log)
 	defer func() { _ = log.Flush() }() // the folder may be gone
 	daemon := &cli{stdout: output.NewWriter(io.Discard), stderr: output.NewWriter(log), secrets: secrets,
-		color: "never", verbose: c.verbose}
+		color: "never", verbose: c.verbose, logLevel: c.logLevel, logFormat: c.logFormat}
 	daemon.env = func(name string) (string, bool) {
 		switch {
 		case name == demoToken:

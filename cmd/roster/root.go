@@ -72,7 +72,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.format, "format", "text", "output format: text, json; for plan also markdown, for show also csv")
 	f.StringVar(&c.color, "color", "auto", "color of the output: auto, always or never")
-	f.BoolVarP(&c.verbose, "verbose", "v", false, "detailed log on standard error")
+	c.addLogFlags(f)
 	f.BoolVar(&c.helpAll, "help-all", false, "help with all flags")
 	s := &c.flags
 	f.IntVar(&s.Attempts, "attempts", 0, "maximum attempts per SCIM request on 429, 5xx or network errors "+

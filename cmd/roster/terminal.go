@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/seed-d64a251c/roster/internal/eta"
+	"github.com/seed-d64a251c/roster/internal/logcontext"
 	"github.com/seed-d64a251c/roster/internal/output"
 )
 
@@ -36,16 +37,32 @@ func (c *cli) colored(w *output.Writer) bool {
 	return isTerminal(w)
 }
 
-// logger writes readable lines to a terminal, and JSON elsewhere.
+// logger returns the log of a command that logs from a level, unless flags say otherwise. Without
+// --log-format, it writes readable lines to a terminal, and JSON elsewhere.
 func (c *cli) logger(level slog.Level) *slog.Logger {
-	if c.verbose {
+	switch {
+	case c.logLevel != nil:
+		level = *c.logLevel
+	case c.verbose:
 		level = slog.LevelDebug
 	}
-	if isTerminal(c.stderr) {
-		options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colored(c.stderr)}
-		return slog.New(output.NewLogHandler(tint.NewTextHandler(c.stderr.Colored(), options)))
+	terminal := isTerminal(c.stderr)
+	format := logText
+	if c.logFormat == logJSON || c.logFormat != logText && !terminal {
+		format = logJSON
 	}
-	return slog.New(slog.NewJSONHandler(output.NewJSONWriter(c.stderr), &slog.HandlerOptions{Level: level}))
+	return slog.New(logcontext.NewHandler(c.logHandler(level, format, terminal)))
+}
+
+func (c *cli) logHandler(level slog.Level, format logFormat, terminal bool) slog.Handler {
+	if format == logJSON {
+		return slog.NewJSONHandler(output.NewJSONWriter(c.stderr), &slog.HandlerOptions{Level: level})
+	}
+	options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colored(c.stderr)}
+	if !terminal {
+		options.TimeFormat = time.RFC3339
+	}
+	return output.NewLogHandler(tint.NewTextHandler(c.stderr.Colored(), options))
 }
 
 // progress prints the current phase to a terminal, each time on the same line. It returns nil if

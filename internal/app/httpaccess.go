@@ -64,7 +64,8 @@ func (c *AccessConfig) open(s *Settings, listen string) (*httpAccess, error) {
 		return nil, UsageError{err}
 	}
 	out := &httpAccess{loopbackOnly: !c.authenticates()}
-	out.BehindProxy, out.Limits = c.BehindProxy, &web.RateLimits{Reads: c.ReadRate, Acts: c.ActRate, Now: s.Now}
+	out.BehindProxy, out.Log = c.BehindProxy, s.Log
+	out.Limits = &web.RateLimits{Reads: c.ReadRate, Acts: c.ActRate, Now: s.Now}
 	out.HostNames = append(slices.Clone(c.HostNames), httpserver.NameOf(listen)...)
 	if c.PublicURL != "" {
 		u, err := parsePublicURL(c.PublicURL)

@@ -167,7 +167,7 @@ func (r *Recorder) publishPending(ctx context.Context, p *pendingReport) (reconc
 	if err != nil {
 		return receipt, fmt.Errorf("publish the pending report of run %s: %w", p.Report.Run, err)
 	}
-	r.log().Info("published a pending report", "provisioner", p.Report.Provisioner, "run", p.Report.Run)
+	r.log().InfoContext(ctx, "published a pending report", "provisioner", p.Report.Provisioner, "run", p.Report.Run)
 	return receipt, nil
 }
 

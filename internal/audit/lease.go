@@ -46,7 +46,7 @@ func (r *Recorder) publishIntent(
 				reconcile.ErrLeased, runName(status))
 		}
 		if old := open.Lease; old != nil {
-			r.log().Warn("taking over the lease of a run without a report", "provisioner", in.Provisioner,
+			r.log().WarnContext(ctx, "taking over the lease of a run without a report", "provisioner", in.Provisioner,
 				"run", old.Intent.Run, "host", old.Intent.Host)
 		}
 		expiresAt = now.Add(r.leaseDuration())
@@ -162,10 +162,10 @@ func (r *Recorder) renewLease(ctx context.Context, l *renewedLease) {
 			l.lose(err)
 		}
 		if lost := l.check(r.now()); lost != nil {
-			log.Error("lost the lease; the run stops writing", "error", errors.Join(lost, err))
+			log.ErrorContext(ctx, "lost the lease; the run stops writing", "error", errors.Join(lost, err))
 			return
 		}
-		log.Warn("cannot renew the lease; retrying", "error", err)
+		log.WarnContext(ctx, "cannot renew the lease; retrying", "error", err)
 		interval = r.renewInterval() / 10
 	}
 }

@@ -75,7 +75,7 @@ func (r *Recorder) loadState(
 		return nil, err
 	}
 	recordable := writable && head.unreachable == nil
-	if err := r.recordAssessment(provisioner, p, record, b, a, recordable); err != nil {
+	if err := r.recordAssessment(ctx, provisioner, p, record, b, a, recordable); err != nil {
 		return nil, err
 	}
 	return r.stateOf(ctx, provisioner, p, loadedState{record, b, a, pending, locked, head.unreachable})
@@ -213,15 +213,16 @@ func (r *Recorder) publishStored(
 // recordAssessment logs a change of the level of trust and updates the local record: the accepted
 // state, or the break.
 func (r *Recorder) recordAssessment(
-	provisioner string, p *provisionerState, record *localRecord, b *branchState, a *assessment, writable bool,
+	ctx context.Context, provisioner string, p *provisionerState, record *localRecord, b *branchState, a *assessment,
+	writable bool,
 ) error {
 	if level := a.trust.Level; level != p.level && !r.ReadOnly {
-		log, args := r.log().Info, []any{"provisioner", provisioner, "trust", level, "reason", a.trust.Reason}
+		log, args := r.log().InfoContext, []any{"provisioner", provisioner, "trust", level, "reason", a.trust.Reason}
 		if level == reconcile.TrustBroken {
-			log, args = r.log().Error, append(args, "approval", a.trust.Release())
+			log, args = r.log().ErrorContext, append(args, "approval", a.trust.Release())
 		}
 		if p.level != "" || level != reconcile.TrustProved {
-			log("trust in the audit branch", args...)
+			log(ctx, "trust in the audit branch", args...)
 		}
 		p.level = level
 	}

@@ -155,7 +155,7 @@ func (r *Recorder) publishQueue(
 		if _, err := r.commitPending(ctx, &p, failIfLeased); err != nil {
 			return true, fmt.Errorf("publish the queued report of run %s: %w", p.Report.Run, err)
 		}
-		r.log().Info("published a queued report", "provisioner", provisioner, "run", p.Report.Run)
+		r.log().InfoContext(ctx, "published a queued report", "provisioner", provisioner, "run", p.Report.Run)
 		q.Reports, q.Dropped = q.Reports[1:], 0
 		if len(q.Reports) > 0 {
 			err = r.storeQueue(provisioner, q)

@@ -368,19 +368,19 @@ const maxKeptChanges = 2000
 
 // withoutParts returns the report of a run as it stays in memory. If it is long and on the audit
 // branch, its changes stay there: the report is the one that the branch has, which names its parts.
-func (d *Daemon) withoutParts(key string, result *run.Result) *reconcile.Report {
+func (d *Daemon) withoutParts(ctx context.Context, key string, result *run.Result) *reconcile.Report {
 	report := result.Report
 	if len(report.Changes) <= maxKeptChanges || result.Receipt.Commit == "" || d.Runner.Archive == nil {
 		return report
 	}
 	// The run has ended, even if the daemon was told to stop.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	manifest, err := d.Runner.Archive.SearchManifests(ctx, key,
 		func(*reconcile.Report) (bool, error) { return true, nil })
 	switch {
 	case err != nil:
-		d.Log.Warn("the changes of the last run stay in memory, because the audit branch cannot be read",
+		d.Log.WarnContext(ctx, "the changes of the last run stay in memory, because the audit branch cannot be read",
 			"provisioner", key, "error", err)
 		return report
 	case manifest.Run != report.Run || len(manifest.Parts) == 0:
@@ -389,31 +389,32 @@ func (d *Daemon) withoutParts(key string, result *run.Result) *reconcile.Report 
 	return manifest
 }
 
-func (d *Daemon) finished(key string, result *run.Result, err error) {
+func (d *Daemon) finished(ctx context.Context, key string, result *run.Result, err error) {
 	if errors.Is(err, reconcile.ErrLeased) { // then nothing was reported
-		d.Log.Info("another process runs the provisioner", "provisioner", key, "role", Standby, "reason", err)
+		d.Log.InfoContext(ctx, "another process runs the provisioner", "provisioner", key, "role", Standby,
+			"reason", err)
 		return // the last run is that of the other process
 	}
 	last := LastRun{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
-		last.Report, last.Held = d.withoutParts(key, result), render.HeldSets(result.Report)
-		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome,
+		last.Report, last.Held = d.withoutParts(ctx, key, result), render.HeldSets(result.Report)
+		d.Log.InfoContext(ctx, "run ended", "provisioner", key, "outcome", result.Report.Outcome,
 			"done", result.Report.Counts.Done, "held", result.Report.Counts.Held, "failed", result.Report.Counts.Failed,
 			"audit", result.Receipt.Commit)
 	}
 	if err != nil {
 		last.Error = err.Error()
 		if errors.Is(err, run.ErrSuperseded) || errors.Is(err, context.Canceled) {
-			d.Log.Info("run stopped", "provisioner", key, "reason", err)
+			d.Log.InfoContext(ctx, "run stopped", "provisioner", key, "reason", err)
 		} else {
-			d.Log.Error("run failed", "provisioner", key, "error", err)
+			d.Log.ErrorContext(ctx, "run failed", "provisioner", key, "error", err)
 		}
 	}
-	d.logQuarantine(key, result)
+	d.logQuarantine(ctx, key, result)
 	mismatch := result != nil && result.Mismatch != ""
 	if mismatch {
-		d.Log.Error("the plan from what changed since the last run was wrong; the plan from everything was used",
-			"provisioner", key, "difference", result.Mismatch)
+		d.Log.ErrorContext(ctx, "the plan from what changed since the last run was wrong; the plan from everything "+
+			"was used", "provisioner", key, "difference", result.Mismatch)
 	}
 	d.mu.Lock()
 	last.PlanMismatches = d.lastRuns[key].PlanMismatches
@@ -434,11 +435,11 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 }
 
 // logQuarantine logs that a run began, continued or ended the quarantine of a provisioner.
-func (d *Daemon) logQuarantine(key string, result *run.Result) {
+func (d *Daemon) logQuarantine(ctx context.Context, key string, result *run.Result) {
 	switch {
 	case result == nil:
 	case result.Ended != nil:
-		d.Log.Info("the quarantine has ended", "provisioner", key, "since", result.Ended.Since,
+		d.Log.InfoContext(ctx, "the quarantine has ended", "provisioner", key, "since", result.Ended.Since,
 			"tries", result.Ended.Tries+1)
 	case result.Report != nil && result.Report.Quarantine != nil:
 		q := result.Report.Quarantine
@@ -446,7 +447,7 @@ func (d *Daemon) logQuarantine(key string, result *run.Result) {
 		if q.Tries > 0 {
 			level, message = slog.LevelWarn, "the provisioner stays in quarantine"
 		}
-		d.Log.Log(context.Background(), level, message, "provisioner", key, "reason", q.Reason, "notSent", q.NotSent,
+		d.Log.Log(ctx, level, message, "provisioner", key, "reason", q.Reason, "notSent", q.NotSent,
 			"tries", q.Tries, "nextTry", q.NextTry)
 	}
 }

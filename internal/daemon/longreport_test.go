@@ -34,7 +34,8 @@ func TestTheChangesOfALongReportDoNotStayInMemory(t *testing.T) {
 					Change: &reconcile.Change{
 						Decision: &reconcile.Decision{Held: []reconcile.Hold{{Gate: "maxRemovals"}}}}})
 			}
-			d.finished("aws", &run.Result{Report: report, Receipt: reconcile.Receipt{Commit: tt.commit}}, nil)
+			result := &run.Result{Report: report, Receipt: reconcile.Receipt{Commit: tt.commit}}
+			d.finished(t.Context(), "aws", result, nil)
 			last := d.lastRuns["aws"]
 			inParts := len(last.Report.Parts) > 0
 			if inParts != tt.parts || inParts != (len(last.Report.Changes) == 0) {

@@ -11,8 +11,8 @@ import (
 func TestAPlanFromWhatChangedThatIsWrongIsLoggedAndCounted(t *testing.T) {
 	var log strings.Builder
 	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &run.Runner{}, lastRuns: map[string]LastRun{}}
-	d.finished("aws", &run.Result{Compared: true, Mismatch: "the changes differ (1 and 2)"}, nil)
-	d.finished("aws", &run.Result{Compared: true}, nil)
+	d.finished(t.Context(), "aws", &run.Result{Compared: true, Mismatch: "the changes differ (1 and 2)"}, nil)
+	d.finished(t.Context(), "aws", &run.Result{Compared: true}, nil)
 	if n := d.lastRuns["aws"].PlanMismatches; n != 1 {
 		t.Errorf("%d plans were wrong; want 1", n)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/seed-d64a251c/roster/internal/eta"
+	"github.com/seed-d64a251c/roster/internal/logcontext"
 	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -49,20 +51,31 @@ func (w *worker) queueOperation() {
 	}
 }
 
-// startOperation begins the operation of a run, which reports its progress then. It returns the id.
-func (w *worker) startOperation(req *run.Request) string {
+// startOperation begins the operation of a run, which reports its progress then. It returns the id,
+// and a context whose lines in the log have the ids of the operation and the run.
+func (w *worker) startOperation(ctx context.Context, req *run.Request) (context.Context, string) {
+	req.ID = w.daemon.Runner.RunID()
+	ctx = logcontext.With(ctx, slog.String("run", req.ID))
 	list := w.daemon.Operations
-	if list == nil {
-		return ""
+	var o operation.Operation
+	if list != nil {
+		o = list.Start(w.key, req.Trigger, req.Commit.ID)
+		ctx = logcontext.With(ctx, slog.String("operation", o.ID))
 	}
-	o := list.Start(w.key, req.Trigger, req.Commit.ID)
-	estimator, log := &eta.Estimator{Now: w.daemon.Runner.Clock}, req.Progress
+	req.RequestedBy = o.RequestedBy
+	w.daemon.Log.InfoContext(ctx, "run began", "provisioner", w.key, "trigger", req.Trigger, "commit", req.Commit.ID,
+		"requestedBy", o.RequestedBy)
+	if list == nil {
+		req.Progress = w.progress(ctx)
+		return ctx, ""
+	}
+	estimator, log := &eta.Estimator{Now: w.daemon.Runner.Clock}, w.progress(ctx)
 	req.Progress = func(phase string, done, total int) { // calls are sequential
 		log(phase, done, total)
 		list.Progress(o.ID, operation.Progress{Phase: phase, Done: done, Total: total,
 			SecondsLeft: int(estimator.Left(phase, done, total).Seconds())})
 	}
-	return o.ID
+	return ctx, o.ID
 }
 
 // endOperation records how a run ended.

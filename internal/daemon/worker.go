@@ -232,10 +232,10 @@ func (w *worker) forgeAnswers(ctx context.Context) bool {
 		return false
 	}
 	if err := ask(ctx); err != nil {
-		w.daemon.Log.Debug("the forge does not answer", "provisioner", w.key, "error", err)
+		w.daemon.Log.DebugContext(ctx, "the forge does not answer", "provisioner", w.key, "error", err)
 		return false
 	}
-	w.daemon.Log.Info("the forge answers again: the run is repeated", "provisioner", w.key)
+	w.daemon.Log.InfoContext(ctx, "the forge answers again: the run is repeated", "provisioner", w.key)
 	return true
 }
 
@@ -282,20 +282,20 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.newer = newer
 	req.Supersession = run.Supersession{Newer: newer, Before: w.superseded, Replaced: w.replaced}
 	w.mu.Unlock()
-	req.Notices, req.Progress, req.OutOfReach = w.daemon.notices(p), w.progress(), w.daemon.outOfReach()
+	req.Notices, req.OutOfReach = w.daemon.notices(p), w.daemon.outOfReach()
 	if refused != nil {
 		result, err := w.daemon.Runner.Refuse(ctx, p, refused.commit, triggerCommit, refused.problems)
-		w.daemon.finished(w.key, result, err)
+		w.daemon.finished(ctx, w.key, result, err)
 	}
 	if due {
 		req.Kept = w.kept
-		operation := w.startOperation(&req)
+		ctx, operation := w.startOperation(ctx, &req)
 		result, err := w.daemon.Runner.Once(ctx, req)
 		w.endOperation(ctx, operation, result, err)
 		if result != nil && result.Kept != nil {
 			w.kept = result.Kept
 		}
-		w.daemon.finished(w.key, result, err)
+		w.daemon.finished(ctx, w.key, result, err)
 		w.ended(trigger, result, err)
 		if w.isStandby() {
 			w.daemon.readReport(ctx, w.key)
@@ -395,14 +395,14 @@ func failed(result *run.Result, failure error) bool {
 const progressInterval = time.Minute
 
 // progress returns a function that logs the progress of a long run.
-func (w *worker) progress() func(phase string, done, total int) {
+func (w *worker) progress(ctx context.Context) func(phase string, done, total int) {
 	logged, estimator := w.daemon.Runner.Clock(), &eta.Estimator{Now: w.daemon.Runner.Clock}
 	return func(phase string, done, total int) { // calls are sequential
 		remaining := estimator.Remaining(phase, done, total)
 		if now := w.daemon.Runner.Clock(); now.Sub(logged) >= progressInterval {
 			logged = now
-			w.daemon.Log.Info("run in progress", "provisioner", w.key, "phase", phase, "done", done, "of", total,
-				"remaining", remaining)
+			w.daemon.Log.InfoContext(ctx, "run in progress", "provisioner", w.key, "phase", phase, "done", done,
+				"of", total, "remaining", remaining)
 		}
 	}
 }

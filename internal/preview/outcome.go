@@ -127,7 +127,7 @@ func (o *Outcomes) Post(ctx context.Context, now time.Time, poll time.Duration) 
 		}
 		e.retryAt = now.Add(pauseAfter(e.failures, poll))
 		o.Log.Warn("cannot post the outcome of a run; retrying", "run", e.report.Run, "error", err,
-			"next attempt", e.retryAt.Format(time.RFC3339))
+			"nextAttempt", e.retryAt.Format(time.RFC3339))
 		later = append(later, e)
 	}
 	return nil

@@ -343,8 +343,8 @@ func (p *Previewer) fetch(ctx context.Context, pulls []forge.PullRequest) error 
 func (p *Previewer) fail(pr forge.PullRequest, err error) {
 	f := p.failing[pr.Number].failed(pr.Head, p.now(), p.PollInterval)
 	p.failing[pr.Number] = f
-	p.Log.Error("preview failed; other pull requests are not affected", "pull request", pr.Number, "error", err,
-		"failures", f.failures, "next attempt", f.retryAt.Format(time.RFC3339))
+	p.Log.Error("preview failed; other pull requests are not affected", "pullRequest", pr.Number, "error", err,
+		"failures", f.failures, "nextAttempt", f.retryAt.Format(time.RFC3339))
 }
 
 func (p *Previewer) now() time.Time {
@@ -470,7 +470,7 @@ func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
 	if out, ok := mergeFeedback(err, p.Repo.Path); ok {
 		return out
 	}
-	p.Log.Error("preview failed", "pull request", pr.Number, "error", err)
+	p.Log.Error("preview failed", "pullRequest", pr.Number, "error", err)
 	text := "the preview failed; the reason is in the daemon's log"
 	if last, exists := p.posted[pr.Number]; exists && last.feedback.body != "" {
 		return last.feedback.markStale(text, p.now())

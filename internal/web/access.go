@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type Access struct {
 	Authenticator *webauth.Authenticator
 	// BehindProxy means that a proxy forwards each request, and names the address of its client.
 	BehindProxy bool
+	// Log, if set, has a line for each act, also for a refused one.
+	Log *slog.Logger
 	// Limits, if set, limit the requests of each caller.
 	Limits *RateLimits
 }

@@ -82,7 +82,7 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
 // sync asks for a run of a provisioner.
 func (s *Server) sync(w http.ResponseWriter, r *http.Request) {
 	provisioner := r.PathValue("key")
-	o, err := s.Sync(provisioner, callerOf(r.Context()).Name)
+	o, err := s.Sync(provisioner, s.Access.requester(r))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fail(w, http.StatusNotFound, fmt.Errorf("there is no provisioner %q", provisioner))
@@ -91,7 +91,7 @@ func (s *Server) sync(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		fail(w, http.StatusInternalServerError, err)
 	default:
-		w.Header().Set("Location", "/api/v1/operations/"+o.ID)
+		w.Header().Set("Location", operationPrefix+o.ID)
 		respond(w, http.StatusAccepted, o)
 	}
 }

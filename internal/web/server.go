@@ -70,7 +70,7 @@ type Server struct {
 
 // Handler returns the routes of the server. Whatever they write, responses are text.
 func (s *Server) Handler() http.Handler {
-	return output.Handler(s.Access.limit(s.routes()))
+	return output.Handler(s.Access.logAct(s.Access.limit(s.routes())))
 }
 
 // routes returns the routes of the server, without the checks of access.

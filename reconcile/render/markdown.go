@@ -67,6 +67,7 @@ func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) st
 	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))
 	row("author", r.Commit.Author)
 	row("trigger", r.Trigger)
+	row("requested by", r.RequestedBy)
 	if r.CachedRead != nil {
 		row("reads", r.CachedRead.String())
 	}

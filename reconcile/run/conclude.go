@@ -40,7 +40,8 @@ func (r *Runner) advised(s runState, err error) error {
 func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
 	return &reconcile.Report{
 		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(),
-		Trigger: s.request.Trigger, Commit: s.request.Commit, Started: s.started, Finished: r.now(),
+		Trigger: s.request.Trigger, RequestedBy: s.request.RequestedBy, Commit: s.request.Commit,
+		Started: s.started, Finished: r.now(),
 		Changes: []reconcile.Done{}, RosterVersion: r.Version,
 		Audit: reconcile.NewAuditSummary(s.audit.Trust, s.audit.Unproved, nil, s.started),
 	}
@@ -172,7 +173,7 @@ func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDir
 
 func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.CachedDirectory,
 	failure error, result *Result) error {
-	report := r.emptyReport(r.RunID(), s)
+	report := r.emptyReport(r.idOf(s.request), s)
 	report.Outcome = reconcile.RunFailed
 	if errors.Is(failure, ErrNeedsAuthorization) {
 		report.Outcome = reconcile.RunNeedsAuthorization

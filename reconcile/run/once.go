@@ -76,8 +76,8 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		return r.fail(ctx, state, cached, result, err)
 	}
 	if full := plan.FullRead; full != nil && r.Log != nil {
-		r.Log.Info("the whole directory was read", "provisioner", state.provisioner.Key, "reason", full.Reason,
-			"calls", full.Calls)
+		r.Log.InfoContext(ctx, "the whole directory was read", "provisioner", state.provisioner.Key, "reason",
+			full.Reason, "calls", full.Calls)
 	}
 	result.keepForNext(state, inputs, plan)
 	r.annotate(plan, view.Observed, state, inputs, recovered.notice)
@@ -95,7 +95,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	missing := reader.ConfirmMissing(ctx, view, plan, state.audit.Ledger)
 	p := planned{
-		id: r.RunID(), plan: plan, view: view, missing: missing,
+		id: r.idOf(req), plan: plan, view: view, missing: missing,
 		ledger: reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started),
 		rules:  inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
 		began:  planning,

@@ -67,6 +67,8 @@ type Runner struct {
 
 // Request asks for one run.
 type Request struct {
+	// ID is the id of the run; "" makes the Runner choose one.
+	ID           string
 	Provisioner  string
 	Declarations *schema.Declarations
 	Commit       reconcile.CommitRef
@@ -74,6 +76,8 @@ type Request struct {
 	// Notices are notices of the caller, for example about deadlines. Plan and report repeat them.
 	Notices []string
 	Trigger string // "command", "commit", "schedule", "date", "retry"
+	// RequestedBy is the caller of the API who asked for the run; "" if there is none.
+	RequestedBy string
 	// OutOfReach is why the repository of the declarations cannot be reached, so that the commit
 	// may not be the newest; empty if it can.
 	OutOfReach string
@@ -93,6 +97,14 @@ type Request struct {
 	// process can free the declarations, because no other run of it needs them. The Result then has
 	// no Plan and no Kept.
 	Discard func()
+}
+
+// idOf returns the id of the run of a request.
+func (r *Runner) idOf(req Request) string {
+	if req.ID != "" {
+		return req.ID
+	}
+	return r.RunID()
 }
 
 // Result is the result of a run.
