@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -63,6 +64,7 @@ func bigServer(b *testing.B) (*awssim.Server, []benchCall) {
 	st := company(100_000, 10_000)
 	s := &awssim.Server{Tenant: "t", Tokens: []awssim.Token{{Secret: "secret"}}, Options: awssim.Options{
 		Throttle: awssim.Throttle{Unlimited: true}, MaxUsers: 1 << 30, MaxGroups: 1 << 30,
+		CursorLifetime: 24 * time.Hour, // the benchmarks use one cursor, also on a slow machine
 	}}
 	if err := s.Load(st); err != nil {
 		b.Fatal(err)
