@@ -29,6 +29,7 @@ var flagGroups = []flagGroup{
 		"rate-limit-*"}},
 	{"secrets", "Secrets and hosts that declarations may use", []string{"allow-env", "allow-command",
 		"allow-aws-secret", "allow-host", "secrets-dir", "age-identity"}},
+	{"log", "Log", []string{"log-*"}},
 	{"limits", "Limits", []string{"attempts", "eval-*", "max-*"}},
 }
 
