@@ -41,8 +41,12 @@ type logLevel struct{ level **slog.Level }
 var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn,
 	"error": slog.LevelError}
 
-// Set sets the level from a flag.
+// Set sets the level from a flag; "" is the default of the command.
 func (l logLevel) Set(text string) error {
+	if text == "" { // as in the output of --print-config
+		*l.level = nil
+		return nil
+	}
 	level, ok := levels[text]
 	if !ok {
 		return fmt.Errorf("want debug, info, warn or error")

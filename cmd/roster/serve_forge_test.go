@@ -226,7 +226,7 @@ func TestServeOnePullRequestThatFailsDelaysNoOther(t *testing.T) {
 		failure = d.waitForLog("preview failed; other pull requests are not affected")
 	}
 	fake.Sent("GET")
-	if failure = d.waitForLog("preview failed; other pull requests are not affected"); failure["pull request"] != 7.0 {
+	if failure = d.waitForLog("preview failed; other pull requests are not affected"); failure["pullRequest"] != 7.0 {
 		t.Errorf("the log has %v", failure)
 	}
 	if n := fake.Sent("GET"); n < 3 { // the pause is 16 polls

@@ -401,8 +401,8 @@ var rules = []rule{
 		forbidden: []string{"./internal/...", "./scim/...", "net", "net/http"},
 		allowed: []string{
 			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
-			"./internal/eta", "./internal/fileerror", "./internal/operation", "./internal/output",
-			"./internal/secret/scrub", "./internal/textfile", "./internal/yamlerror",
+			"./internal/eta", "./internal/fileerror", "./internal/logcontext", "./internal/operation",
+			"./internal/output", "./internal/secret/scrub", "./internal/textfile", "./internal/yamlerror",
 		},
 		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
 	},
