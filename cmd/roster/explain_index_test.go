@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -118,10 +119,11 @@ users: namesake: {userId: "namesake", firstName: "A", lastName: "B\u00e99", emai
 				return data
 			})
 		}
+		damaged := contents(t, files)
 		if got := o.ask(q...); got != want {
 			t.Errorf("%q: with a damaged index:\n%s\nwithout:\n%s", q, got, want)
 		}
-		if slices.EqualFunc(identities(t, files), before, os.SameFile) {
+		if slices.EqualFunc(contents(t, files), damaged, bytes.Equal) { // a new file may have the old inode
 			t.Errorf("%q: the damaged index was not written again", q)
 		}
 	}
@@ -175,6 +177,19 @@ func TestPlanAndApplyLeaveAnIndex(t *testing.T) {
 	if files := o.indexes(); len(files) != 0 {
 		t.Errorf("files that are not committed left an index: %v", files)
 	}
+}
+
+// contents returns the contents of files.
+func contents(t *testing.T, files []string) (out [][]byte) {
+	t.Helper()
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, data)
+	}
+	return out
 }
 
 // identities returns the files of some names: an index that was written again is another file.

@@ -92,11 +92,11 @@ func TestNewerCommitSupersedesTheCurrentRun(t *testing.T) {
 		leave <- true
 		synctest.Wait()
 		s.wantRuns(t, "commit 0: in sync", "commit 1: interrupted", "commit 2: applied")
-		interrupted := s.audit.reports[1]
+		interrupted := s.audit.report(1)
 		if interrupted.Counts.Done != 1 || interrupted.Counts.Skipped != 9 {
 			t.Errorf("the superseded run counts %+v; want 1 done and 9 skipped", interrupted.Counts)
 		}
-		if n := len(s.directory.users); n != 5 {
+		if n, _ := s.directory.count(); n != 5 {
 			t.Errorf("%d users; want 5", n)
 		}
 	})
@@ -128,7 +128,7 @@ func TestRemovedProvisionerIsHeld(t *testing.T) {
 		s.repo.push("package roster\n")
 		advance(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held")
-		if n := len(s.directory.users); n != 2 {
+		if n, _ := s.directory.count(); n != 2 {
 			t.Errorf("%d users are left of 2", n)
 		}
 		s.repo.push(declarations(3, ""))
@@ -141,8 +141,8 @@ func TestNeverEnabledProvisionerIsNotRead(t *testing.T) {
 	runDaemon(t, declarations(2, `enabled: false, schedule: "*/10 * * * *"`), func(s *fixture) {
 		advance(time.Hour)
 		s.wantRuns(t)
-		if s.directory.reads != 0 {
-			t.Errorf("the directory was read %d times", s.directory.reads)
+		if _, reads := s.directory.count(); reads != 0 {
+			t.Errorf("the directory was read %d times", reads)
 		}
 	})
 }
@@ -229,11 +229,12 @@ func TestChangedAuthIsTestedFirst(t *testing.T) {
 			}
 			return nil
 		}
-		reads := s.directory.reads
+		_, before := s.directory.count()
 		s.repo.push(other(3))
 		advance(time.Minute)
-		if runs := s.audit.runs(); runs[len(runs)-1] != "commit 1: needs authorization" || s.directory.reads != reads {
-			t.Errorf("the runs are %q, with %d reads", runs, s.directory.reads-reads)
+		_, after := s.directory.count()
+		if runs := s.audit.runs(); runs[len(runs)-1] != "commit 1: needs authorization" || after != before {
+			t.Errorf("the runs are %q, with %d reads", runs, after-before)
 		}
 		advance(3 * time.Minute)
 		if runs := s.audit.runs(); runs[len(runs)-1] != "schedule 1: applied" || len(tried) != 3 {
@@ -306,7 +307,7 @@ func TestARunThatHeldChangesDuringAnOutageIsRepeatedAfterIt(t *testing.T) {
 		s.directory.mu.Unlock()
 		advance(time.Hour + time.Minute)
 		s.wantRuns(t, "commit 0: applied", "schedule 0: held")
-		held := s.audit.reports[1]
+		held := s.audit.report(1)
 		if !slices.ContainsFunc(held.Warnings, func(w string) bool { return strings.Contains(w, "no route to host") }) {
 			t.Errorf("the report does not say why: %q", held.Warnings)
 		}
@@ -314,7 +315,7 @@ func TestARunThatHeldChangesDuringAnOutageIsRepeatedAfterIt(t *testing.T) {
 		s.trigger <- struct{}{}
 		synctest.Wait()
 		s.wantRuns(t, "commit 0: applied", "schedule 0: held", "retry 0: held") // by gate vanished
-		if w := s.audit.reports[2].Warnings; slices.ContainsFunc(w, func(w string) bool {
+		if w := s.audit.report(2).Warnings; slices.ContainsFunc(w, func(w string) bool {
 			return strings.Contains(w, "out of reach")
 		}) {
 			t.Errorf("after the outage the report says %q", w)
@@ -400,7 +401,7 @@ func TestAForgeThatDidNotAnswerIsAskedAgain(t *testing.T) {
 		s.wantRuns(t, "commit 0: applied", "commit 1: held")
 		first := len(forge.asked())
 		if first == 0 {
-			t.Fatalf("the forge was not asked: %+v", s.audit.reports[1].Changes)
+			t.Fatalf("the forge was not asked: %+v", s.audit.report(1).Changes)
 		}
 		advance(20 * time.Minute)
 		asks := forge.asked()[first-1:]

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -169,6 +170,20 @@ func (b *fakeAudit) CommitReport(_ context.Context, c reconcile.RunRecord) (reco
 	return reconcile.Receipt{Commit: "c"}, nil
 }
 
+// report returns the report of a run.
+func (b *fakeAudit) report(i int) *reconcile.Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reports[i]
+}
+
+// unconfirmed returns the number of objects whose creation is unconfirmed.
+func (b *fakeAudit) unconfirmed() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ledger.Unconfirmed)
+}
+
 // entries returns the number of users in the ledger, with the unconfirmed ones.
 func (b *fakeAudit) entries() int {
 	b.mu.Lock()
@@ -197,6 +212,13 @@ type fakeDirectory struct {
 	reads   int
 	refusal error          // the answer to each call; nil answers it
 	lost    map[string]int // by externalId: the next creations that have no response and no effect
+}
+
+// count returns the numbers of users and of complete reads.
+func (p *fakeDirectory) count() (users, reads int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.users), p.reads
 }
 
 // refuse answers each call with an error; nil answers calls again.
@@ -304,14 +326,32 @@ type fixture struct {
 	audit     *fakeAudit
 	directory *fakeDirectory
 	trigger   chan struct{}
-	log       strings.Builder
+	log       logText
+}
+
+// logText is a log that can be read while the daemon runs.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // newFixture returns a daemon for a repository with one commit. It belongs into a synctest bubble.
 func newFixture(first string) *fixture {
 	s := &fixture{repo: &fakeRepository{commits: []string{first}}, audit: &fakeAudit{}, directory: &fakeDirectory{},
 		trigger: make(chan struct{}, 1)}
-	runs := 0
+	var runs atomic.Int64
 	s.Daemon = &Daemon{Trigger: s.trigger, Head: s.repo.head, Load: s.repo.Declarations,
 		PollInterval: 30 * time.Second, Jitter: 5 * time.Second,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
@@ -321,7 +361,7 @@ func newFixture(first string) *fixture {
 				return s.directory, nil
 			},
 			Quarantines: &reconciletest.Quarantines{},
-			RunID:       func() string { runs++; return fmt.Sprint("run-", runs) }}}
+			RunID:       func() string { return fmt.Sprint("run-", runs.Add(1)) }}}
 	return s
 }
 

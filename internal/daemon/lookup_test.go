@@ -40,12 +40,12 @@ func TestASecondLookupFollowsTheFirstAfterFiveMinutes(t *testing.T) {
 		s.repo.push(declarations(1, `schedule: "@daily"`))
 		advance(time.Minute)
 		s.wantRuns(t, "commit 0: partial", "commit 1: partial")
-		if n := len(s.audit.ledger.Unconfirmed); n != 1 {
+		if n := s.audit.unconfirmed(); n != 1 {
 			t.Errorf("after the first lookup, %d objects are unconfirmed; want 1", n)
 		}
 		advance(5 * time.Minute)
 		s.wantRuns(t, "commit 0: partial", "commit 1: partial", "retry 1: in sync")
-		if n := len(s.audit.ledger.Unconfirmed); n != 0 {
+		if n := s.audit.unconfirmed(); n != 0 {
 			t.Errorf("after the second lookup, %d objects are unconfirmed; want none", n)
 		}
 	})

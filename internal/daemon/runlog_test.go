@@ -63,7 +63,7 @@ func TestTheLinesOfARunHaveItsIDs(t *testing.T) {
 			t.Errorf("the log has the lines %v of %d runs", counts, len(operations))
 		}
 		for i, want := range []string{"", "ann from 192.0.2.7", "ann from 192.0.2.7"} {
-			if r := s.audit.reports[i]; r.RequestedBy != want || operations[r.Run] == "" {
+			if r := s.audit.report(i); r.RequestedBy != want || operations[r.Run] == "" {
 				t.Errorf("report %d of run %q is requested by %q, want %q", i, r.Run, r.RequestedBy, want)
 			}
 		}
