@@ -183,7 +183,8 @@ func (a *applier) begin(s *schedule, batch []int) {
 		case s.failed(i):
 			a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
 		case a.admission.denies(&a.plan.Changes[w.changes[0]]):
-			a.finish(w, reconcile.ResultSkipped, errDenied, reconcile.CallReceipt{}, 0)
+			a.finish(w, reconcile.ResultSkipped, "AWS has refused a change of the same object",
+				reconcile.CallReceipt{}, 0)
 		default:
 			begun, entries = append(begun, i), append(entries, a.entry(w))
 			continue
@@ -205,9 +206,6 @@ func (a *applier) begin(s *schedule, batch []int) {
 		}
 	}
 }
-
-// errDenied is the result of a write that is not sent because of an earlier answer.
-const errDenied = "AWS has refused a change of the same object"
 
 // attempt sends one write that the journal has begun, and ends it there. It reports whether the
 // write succeeded.
